@@ -1,0 +1,1 @@
+//! Prices a usage: price table, multipliers, cost. Integers only.

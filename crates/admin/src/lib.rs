@@ -1,0 +1,1 @@
+//! The control plane: HTTP API with OpenAPI, sign-in.

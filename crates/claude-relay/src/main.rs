@@ -1,0 +1,3 @@
+//! The relay's one binary.
+
+fn main() {}

@@ -1,0 +1,145 @@
+//! The accounts that the team owns at the providers.
+
+use crate::{
+    id::AccountId,
+    platform::{Platform, named},
+    secret::Sealed,
+    time::Timestamp,
+};
+use std::{collections::BTreeMap, num::NonZeroU32};
+
+/// Order of preference, 1 (first) to 100 (last); 50 unless set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Priority(u8);
+
+named!(
+    /// How an upstream wants its API key.
+    AuthScheme {
+        /// `x-api-key: KEY`.
+        ApiKeyHeader = "x-api-key",
+        /// `Authorization: Bearer KEY`.
+        Bearer = "bearer",
+    }
+);
+
+/// Where an HTTP API is and how it takes the credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpEndpoint {
+    /// Origin and path prefix, without a trailing slash, `https://api.anthropic.com`.
+    pub base_url: String,
+    /// Path of the Messages call below the base; none: `/v1/messages`. The other calls stand beside it.
+    pub messages_path: Option<String>,
+    /// The API key, encrypted.
+    pub api_key: Sealed,
+    /// How the API key is sent.
+    pub auth: AuthScheme,
+}
+
+/// What only accounts of one platform have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AccountSettings {
+    /// The Anthropic API, or what speaks like it.
+    ClaudeConsole(HttpEndpoint),
+    /// A claude-code-router, or what speaks like one.
+    Ccr(HttpEndpoint),
+}
+
+/// Which models an account serves, and under which names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ModelMap {
+    entries: BTreeMap<String, String>,
+}
+
+/// An account at a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// What people call it; not unique.
+    pub name: String,
+    /// A note.
+    pub description: String,
+    /// Lower is chosen first.
+    pub priority: Priority,
+    /// Whether requests may be sent to it: the administrator's switch.
+    pub schedulable: bool,
+    /// Requests at once; none: no ceiling of ours.
+    pub concurrency_max: Option<NonZeroU32>,
+    /// Models it serves; an empty map serves all under their own names.
+    pub models: ModelMap,
+    /// When the subscription behind it ends, if it does.
+    pub expires_at: Option<Timestamp>,
+    /// What only its platform has.
+    pub settings: AccountSettings,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When the record last changed.
+    pub updated_at: Timestamp,
+}
+
+impl Priority {
+    /// The middle.
+    pub const DEFAULT: Self = Self(50);
+
+    /// A priority from 1 to 100.
+    #[must_use]
+    pub const fn new(value: u8) -> Option<Self> {
+        if value >= 1 && value <= 100 { Some(Self(value)) } else { None }
+    }
+
+    /// 1 to 100.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+impl Account {
+    /// The platform it belongs to.
+    #[must_use]
+    pub const fn platform(&self) -> Platform {
+        match self.settings {
+            AccountSettings::ClaudeConsole(_) => Platform::ClaudeConsole,
+            AccountSettings::Ccr(_) => Platform::Ccr,
+        }
+    }
+}
+
+impl ModelMap {
+    /// A map from the client's names to the upstream's.
+    #[must_use]
+    pub const fn new(entries: BTreeMap<String, String>) -> Self {
+        Self { entries }
+    }
+
+    /// The name to send upstream for `model`; none when the account does not serve it. Case does not matter.
+    #[must_use]
+    pub fn upstream_name<'a>(&'a self, model: &'a str) -> Option<&'a str> {
+        if self.entries.is_empty() {
+            return Some(model);
+        }
+        let exact = self.entries.get(model);
+        let found =
+            exact.or_else(|| self.entries.iter().find(|(name, _)| name.eq_ignore_ascii_case(model)).map(|(_, to)| to));
+        found.map(String::as_str)
+    }
+
+    /// The client's names and the upstream's.
+    #[must_use]
+    pub const fn entries(&self) -> &BTreeMap<String, String> {
+        &self.entries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_map_serves_every_model_and_a_filled_one_only_its_own() {
+        assert_eq!(ModelMap::default().upstream_name("m"), Some("m"));
+        let map = ModelMap::new(BTreeMap::from([("claude-opus-5".to_owned(), "glm-5".to_owned())]));
+        assert_eq!(map.upstream_name("Claude-Opus-5"), Some("glm-5"));
+        assert_eq!(map.upstream_name("claude-haiku-5-5"), None);
+    }
+}

@@ -1,0 +1,115 @@
+//! Names of things: opaque texts that never change once given.
+
+use std::{fmt, sync::Arc};
+
+/// Longest id, in bytes.
+pub const ID_BYTES_MAX: usize = 64;
+
+/// A text that is no id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an id has 1 to 64 characters out of A-Z, a-z, 0-9, `_` and `-`")]
+pub struct IdError;
+
+fn parse(text: &str) -> Result<Arc<str>, IdError> {
+    let fits = (1..=ID_BYTES_MAX).contains(&text.len());
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+    if fits && plain { Ok(Arc::from(text)) } else { Err(IdError) }
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        ///
+        /// Opaque, `[A-Za-z0-9_-]{1,64}`; cheap to clone.
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Takes over an id that exists already.
+            ///
+            /// # Errors
+            ///
+            /// When `text` is empty, too long, or has another character.
+            pub fn parse(text: &str) -> Result<Self, IdError> {
+                parse(text).map(Self)
+            }
+
+            /// Makes an id from a fresh UUID, version 7 (RFC 9562): ids made later sort later.
+            #[must_use]
+            pub fn from_uuid(uuid: uuid::Uuid) -> Self {
+                let mut buffer = uuid::Uuid::encode_buffer();
+                Self(Arc::from(&*uuid.as_hyphenated().encode_lower(&mut buffer)))
+            }
+
+            /// The id's text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                Self::parse(text)
+            }
+        }
+    };
+}
+
+id!(
+    /// One relayed request; its attempts share it.
+    RequestId
+);
+id!(
+    /// One key that the relay issued.
+    KeyId
+);
+id!(
+    /// One account at a provider.
+    AccountId
+);
+id!(
+    /// One person who owns keys.
+    UserId
+);
+id!(
+    /// One administrator.
+    AdminId
+);
+id!(
+    /// One sign-in session: the `jti` of its token (RFC 7519, 4.1.7), never the token.
+    SessionId
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_the_earlier_service_are_ids() {
+        for text in ["6f1f1c0e-7d0f-4a57-9d3c-0c6b3a5f7d11", "0123456789abcdef0123456789abcdef", "a"] {
+            assert_eq!(KeyId::parse(text).map(|id| id.as_str().to_owned()), Ok(text.to_owned()));
+        }
+    }
+
+    #[test]
+    fn what_could_break_out_of_a_key_name_is_no_id() {
+        for text in ["", "a:b", "a{b}", "ä", "a b", "a/b", &"x".repeat(65)] {
+            assert_eq!(KeyId::parse(text), Err(IdError), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The nouns of the relay: typed ids, keys, accounts, usage, money, time. Nothing here does I/O or knows a clock.
+//!
+//! Constructors parse: what exists is valid, and the inside never checks again.
+
+pub mod account;
+pub mod admin;
+pub mod api_key;
+pub mod attempt;
+pub mod calendar;
+pub mod health;
+pub mod id;
+pub mod money;
+pub mod platform;
+pub mod secret;
+pub mod time;
+pub mod usage;
+
+pub use account::{Account, AccountSettings, AuthScheme, HttpEndpoint, ModelMap, Priority};
+pub use admin::{Admin, Role};
+pub use api_key::{ApiKey, ClientKind, Expiry, HashScheme, KeyHash, KeyState, Permissions};
+pub use attempt::{Attempt, AttemptKind, FailureKind, MODEL_OTHER, Outcome, client_text};
+pub use calendar::{Calendar, Day, Hour, Month, Week};
+pub use health::{Cooldown, CooldownCause, CooldownScope};
+pub use id::{AccountId, AdminId, IdError, KeyId, RequestId, SessionId, UserId};
+pub use money::{Multiplier, NanoUsd, PicoUsd};
+pub use platform::{Dialect, Platform, Service};
+pub use secret::Sealed;
+pub use time::Timestamp;
+pub use usage::{TokenUsage, UsageSource};

@@ -1,0 +1,1 @@
+//! The node's append-only log of attempts and its delivery to the ledger.

@@ -1,0 +1,1 @@
+//! The wire dialects: event decoding, usage readers, refusals. No I/O.

@@ -1,0 +1,1 @@
+//! Chooses an account: eligibility, order, health, cooldown. Pure in now.

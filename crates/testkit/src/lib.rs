@@ -1,0 +1,1 @@
+//! Tests only: manual clock, scripted upstream, a whole relay on loopback.

@@ -1,0 +1,1 @@
+//! Talking to providers: HTTP client, per-platform requests, timeouts by phase.

@@ -1,0 +1,1 @@
+//! Encryption at rest, key hashing, password hashing. Knows no store.
