@@ -1,6 +1,7 @@
 //! The ledger's record: one upstream attempt, or a request that came to none.
 
 use crate::{
+    calendar::Hour,
     id::{AccountId, KeyId, RequestId, UserId},
     money::NanoUsd,
     platform::{Dialect, Platform, named},
@@ -102,6 +103,8 @@ pub struct Attempt {
     pub streamed: bool,
     /// The one accounting instant: window, day, month and price go by it.
     pub admitted_at: Timestamp,
+    /// The local hour of `admitted_at`, by the calendar then in force: the bucket of the books.
+    pub hour: Hour,
     /// When this attempt began.
     pub started_at: Timestamp,
     /// When it ended.

@@ -1,0 +1,199 @@
+//! The entries of the keyspace table, in the order of the specification. Facts only: what is done with them stands elsewhere.
+
+use super::{
+    Class::{self, Live, Record, State, Usage},
+    Column, ColumnKind, Entry,
+    Kind::{self, Hash, List, SortedSet, String},
+    Life::{self, Forever, Retention, Timed, UntilDeleted, Week, WithRecord},
+    Listing, Unique,
+};
+
+const fn text(name: &'static str) -> Column {
+    Column { name, kind: ColumnKind::Text, listing: Listing::Unlisted }
+}
+
+const fn integer(name: &'static str) -> Column {
+    Column { name, kind: ColumnKind::Integer, listing: Listing::Unlisted }
+}
+
+const fn secret(name: &'static str) -> Column {
+    Column { name, kind: ColumnKind::Secret, listing: Listing::Unlisted }
+}
+
+impl Column {
+    const fn listed(mut self) -> Self {
+        self.listing = Listing::Listed;
+        self
+    }
+
+    const fn searched(mut self) -> Self {
+        self.listing = Listing::Searched;
+        self
+    }
+}
+
+const API_KEY: &[Column] = &[
+    text("name").searched(),
+    text("description").searched(),
+    text("hash"),
+    text("hash_scheme"),
+    text("hint").searched(),
+    text("permissions"),
+    text("allowed_clients"),
+    text("restricted_models"),
+    text("tags"),
+    text("owner").listed(),
+    integer("expires_at").listed(),
+    integer("lifetime_ms"),
+    integer("first_used_at"),
+    text("state").listed(),
+    integer("deleted_at"),
+    integer("created_at").listed(),
+    text("created_by"),
+    integer("updated_at").listed(),
+];
+
+const HTTP_ACCOUNT: &[Column] = &[
+    text("name").searched(),
+    text("description").searched(),
+    integer("priority").listed(),
+    integer("schedulable").listed(),
+    integer("concurrency_max"),
+    text("models"),
+    integer("expires_at").listed(),
+    text("base_url"),
+    text("messages_path"),
+    secret("api_key"),
+    text("auth"),
+    integer("created_at").listed(),
+    integer("updated_at").listed(),
+];
+
+const USER: &[Column] = &[
+    text("email").searched(),
+    text("name").searched(),
+    text("role").listed(),
+    text("password_hash"),
+    integer("created_at").listed(),
+    integer("updated_at").listed(),
+];
+
+const ADMIN: &[Column] = &[
+    text("username").searched(),
+    text("password_hash"),
+    text("role").listed(),
+    integer("created_at").listed(),
+    integer("updated_at").listed(),
+];
+
+const ADMIN_CREDENTIALS: &[Column] =
+    &[text("admin_id"), text("file_digest"), integer("file_updated_at"), integer("updated_at")];
+
+const MODEL_PRICING: &[Column] = &[text("document"), integer("updated_at").listed()];
+
+const SETTING: &[Column] = &[text("value"), integer("updated_at").listed()];
+
+const KEY_CHECK: &[Column] = &[secret("sealed"), integer("created_at")];
+
+/// An entry without columns and unique columns.
+const fn entry(
+    family: Family,
+    name: &'static str,
+    pattern: &'static str,
+    (kind, life, class): (Kind, Life, Class),
+    holds: &'static str,
+) -> Entry {
+    Entry { family, name, pattern, kind, life, class, columns: &[], unique: &[], holds }
+}
+
+impl Entry {
+    const fn with(mut self, columns: &'static [Column]) -> Self {
+        self.columns = columns;
+        self
+    }
+
+    const fn unique(mut self, unique: &'static [Unique]) -> Self {
+        self.unique = unique;
+        self
+    }
+}
+
+macro_rules! families {
+    ($($variant:ident $name:literal $pattern:literal $facts:tt $holds:literal $(.$build:ident($argument:expr))*;)+) => {
+        /// A family of keys: the entry of the table with the same place.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Family { $(#[doc = $holds] $variant,)+ }
+
+        /// The table.
+        pub const TABLE: &[Entry] = &[$(entry(Family::$variant, $name, $pattern, $facts, $holds)$(.$build($argument))*,)+];
+    };
+}
+
+impl std::fmt::Display for Family {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+families! {
+    ApiKey "api_key" "api_key:{ID}" (Hash, UntilDeleted, Record) "API keys: permissions, restrictions, expiry, state."
+        .with(API_KEY).unique(&[Unique { column: "hash", index: Family::ApiKeyHash }]);
+    ApiKeyHash "api_key_hash" "api_key_hash:{HASH}" (String, WithRecord, Record) "Id of the key whose SHA-256 this is.";
+    ApiKeyUsage "api_key_usage" "api_key_usage:{KEY}" (Hash, WithRecord, Usage) "Totals of a key by token class, requests, last use.";
+    ApiKeyCost "api_key_cost" "api_key_cost:{KEY}" (Hash, Timed, Usage) "Cost of a key per day, week, month and in total, list and rated.";
+    ClaudeAccount "claude_account" "claude_account:{ID}" (Hash, UntilDeleted, Record) "Claude accounts by OAuth.";
+    ClaudeConsoleAccount "claude_console_account" "claude_console_account:{ID}" (Hash, UntilDeleted, Record) "Claude Console accounts: base URL, API key, model mapping."
+        .with(HTTP_ACCOUNT);
+    GeminiAccount "gemini_account" "gemini_account:{ID}" (Hash, UntilDeleted, Record) "Gemini accounts by OAuth or API key.";
+    OpenAiAccount "openai_account" "openai_account:{ID}" (Hash, UntilDeleted, Record) "ChatGPT / Codex accounts by OAuth.";
+    OpenAiResponsesAccount "openai_responses_account" "openai_responses_account:{ID}" (Hash, UntilDeleted, Record) "OpenAI Responses accounts: base URL, API key.";
+    BedrockAccount "bedrock_account" "bedrock_account:{ID}" (Hash, UntilDeleted, Record) "AWS Bedrock accounts: region, access key or bearer token.";
+    AzureOpenAiAccount "azure_openai_account" "azure_openai_account:{ID}" (Hash, UntilDeleted, Record) "Azure OpenAI accounts: endpoint, deployment, API version, API key.";
+    DroidAccount "droid_account" "droid_account:{ID}" (Hash, UntilDeleted, Record) "Droid accounts by OAuth or API keys.";
+    CcrAccount "ccr_account" "ccr_account:{ID}" (Hash, UntilDeleted, Record) "Claude-code-router accounts: base URL, API key, model mapping."
+        .with(HTTP_ACCOUNT);
+    User "user" "user:{ID}" (Hash, UntilDeleted, Record) "People: role, password hash, quota."
+        .with(USER).unique(&[Unique { column: "email", index: Family::UserEmail }]);
+    UserEmail "user_email" "user_email:{EMAIL}" (String, WithRecord, Record) "Id of the user with this e-mail address.";
+    UserSession "user_session" "user_session:{JTI}" (Hash, Timed, State) "Sign-in sessions of users, by the token's jti.";
+    Admin "admin" "admin:{ID}" (Hash, UntilDeleted, Record) "Administrators: role, password hash."
+        .with(ADMIN).unique(&[Unique { column: "username", index: Family::AdminUsername }]);
+    AdminUsername "admin_username" "admin_username:{USERNAME}" (String, WithRecord, Record) "Id of the administrator with this name.";
+    AdminCredentials "admin_credentials" "admin_credentials" (Hash, UntilDeleted, Record) "Which content of data/init.json was applied, and to whom."
+        .with(ADMIN_CREDENTIALS);
+    Session "session" "session:{JTI}" (Hash, Timed, State) "Sign-in sessions of administrators, by the token's jti.";
+    StickySession "sticky_session" "sticky_session:{HASH}" (String, Timed, State) "Account that a client's session is bound to.";
+    SessionWindow "session_window" "session_window:{ACCOUNT}" (Hash, Timed, State) "Five-hour window of an account: start, end, status, use.";
+    UsageDaily "usage:daily" "usage:daily:DAY:{KEY}:MODEL" (Hash, Retention, Usage) "Use by day, key and model.";
+    UsageAccount "usage:account" "usage:account:{ACCOUNT}:DAY" (Hash, Retention, Usage) "Use by account and day, by model.";
+    UsageGlobal "usage:global" "usage:global:{DAY}" (Hash, Retention, Usage) "Use of the whole relay by day, by model and platform.";
+    RateLimit "rate_limit" "rate_limit:{KEY}:WINDOW" (Hash, Timed, State) "Counters of a window and their open reservations.";
+    RateLimitState "rate_limit_state" "rate_limit_state:{ACCOUNT}" (Hash, Timed, State) "Cooldowns of an account: cause, scope, until when, from which header.";
+    Overload "overload" "overload:{ACCOUNT}" (String, Timed, State) "Overloaded (529) until.";
+    Concurrency "concurrency" "concurrency:{ACCOUNT}" (SortedSet, Timed, Live) "Slots held on an account, by expiry.";
+    ConcurrencyKey "concurrency:key" "concurrency:key:{KEY}" (SortedSet, Timed, Live) "Slots held by a key, by expiry.";
+    ConcurrencyQueue "concurrency:queue" "concurrency:queue:{KEY}" (SortedSet, Timed, Live) "Requests of a key that wait, in order.";
+    ConcurrencyQueueStats "concurrency:queue:stats" "concurrency:queue:stats:{KEY}" (Hash, Week, State) "How many entered, succeeded, timed out, left.";
+    ConcurrencyQueueWaitTimes "concurrency:queue:wait_times" "concurrency:queue:wait_times:{KEY}" (List, Timed, State) "Recent waits in milliseconds, of a key or `global`.";
+    WebhookConfig "webhook_config" "webhook_config:{ID}" (Hash, UntilDeleted, Record) "Notification channels.";
+    UserMsgQueueLock "user_msg_queue_lock" "user_msg_queue_lock:{ACCOUNT}" (String, Timed, Live) "Who sends a user message to an account now.";
+    UserMsgQueueLast "user_msg_queue_last" "user_msg_queue_last:{ACCOUNT}" (String, Timed, Live) "When the last user message to an account ended.";
+    SystemInfo "system_info" "system_info" (Hash, UntilDeleted, State) "State of the system as last seen.";
+    ModelPricing "model_pricing" "model_pricing:{MODEL}" (Hash, UntilDeleted, Record) "Prices set by the operator, over those that come with the relay."
+        .with(MODEL_PRICING);
+    Schema "schema" "schema" (Hash, Forever, Class::Store) "Schema version and identity of the store.";
+    KeyCheck "key_check" "key_check" (Hash, Forever, Class::Store) "Check value of the encryption key."
+        .with(KEY_CHECK);
+    Setting "setting" "setting:{NAME}" (Hash, UntilDeleted, Record) "Runtime settings."
+        .with(SETTING);
+    UsageRecord "usage_record" "usage_record:{DAY}" (List, Retention, Usage) "The ledger: one record per upstream attempt.";
+    UsageHourly "usage:hourly" "usage:hourly:HOUR:{KEY}:MODEL" (Hash, Week, Usage) "Use by hour, key and model.";
+    UsageAccountHourly "usage:account:hourly" "usage:account:hourly:{ACCOUNT}:HOUR" (Hash, Week, Usage) "Use by account and hour, by model.";
+    UsageGlobalHourly "usage:global:hourly" "usage:global:hourly:{HOUR}" (Hash, Week, Usage) "Use of the whole relay by hour, by model and platform.";
+    UsageMonthly "usage:monthly" "usage:monthly:MONTH:{KEY}:MODEL" (Hash, Forever, Usage) "Use by month, key and model.";
+    UsageAccountMonthly "usage:account:monthly" "usage:account:monthly:{ACCOUNT}:MONTH" (Hash, Forever, Usage) "Use by account and month, by model.";
+    UsageGlobalMonthly "usage:global:monthly" "usage:global:monthly:{MONTH}" (Hash, Forever, Usage) "Use of the whole relay by month, by model and platform.";
+    LedgerEpoch "ledger_epoch" "ledger_epoch:{EPOCH}" (Hash, Forever, Class::Store) "Last batch applied of a journal.";
+    Lock "lock" "lock:{NAME}" (Hash, Timed, Live) "Holder and fence of a lock.";
+    Change "change" "change" (SortedSet, Forever, Class::Store) "The sequence of changes of records.";
+}

@@ -1,0 +1,237 @@
+//! The books: one record per upstream attempt, and roll-ups that are exactly the sums of the records.
+
+use crate::error::StoreError;
+use async_trait::async_trait;
+use domain::{AccountId, Attempt, Day, KeyId, NanoUsd, Outcome, Platform, RequestId, Timestamp, TokenUsage, UserId};
+use std::{collections::BTreeSet, sync::Arc};
+
+/// Records in one batch at most: a batch is one transaction, and other writers wait for it.
+pub const BATCH_RECORDS_MAX: usize = 4096;
+
+/// Rows in one answer at most.
+pub const ROWS_MAX: usize = 5000;
+
+/// Records on one page at most.
+pub const PAGE_RECORDS_MAX: usize = 500;
+
+/// A journal's identity: a random id made with the journal file, never a node's name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Epoch(pub Arc<str>);
+
+/// A numbered piece of a journal. The same number of the same epoch always holds the same records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// The journal.
+    pub epoch: Epoch,
+    /// Its place: 1, 2, 3 … without gaps.
+    pub number: u64,
+    /// What happened, in the order in which it ended; at most [`BATCH_RECORDS_MAX`].
+    pub attempts: Vec<Attempt>,
+}
+
+/// Which roll-up a question is put to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UsageView {
+    /// By API key (`usage:daily:{date}:{key}:{model}`); of one key, of one user's keys, or of all.
+    Keys(KeyFilter),
+    /// By account (`usage:account:{accountId}:{date}`); of one or of all.
+    Accounts(Option<AccountId>),
+    /// Of the whole relay (`usage:global:{date}`), by model and platform; of one platform or of all.
+    Global(Option<Platform>),
+}
+
+/// Which keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyFilter {
+    /// Every key.
+    All,
+    /// One key.
+    Key(KeyId),
+    /// The keys of one user, as owned when used.
+    User(UserId),
+}
+
+/// The buckets of a roll-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Period {
+    /// Local hours; kept seven days.
+    Hour,
+    /// Local days; kept for the retention.
+    Day,
+    /// Local months; kept for ever.
+    Month,
+}
+
+/// What rows are told apart by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Dimension {
+    /// Hour, day or month.
+    Bucket,
+    /// Key or account of the view; of the global view the platform.
+    Subject,
+    /// Model.
+    Model,
+}
+
+/// A question to the roll-ups. Both ends are included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageQuery {
+    /// Which roll-up.
+    pub view: UsageView,
+    /// Which buckets.
+    pub period: Period,
+    /// First bucket, by its name: `2026-11-23T09`, `2026-11-23`, `2026-11`.
+    pub from: String,
+    /// Last bucket, by its name.
+    pub to: String,
+    /// Only this model.
+    pub model: Option<String>,
+    /// What rows are told apart by; empty: one row, the total.
+    pub group: BTreeSet<Dimension>,
+    /// Rows at most, 1 to [`ROWS_MAX`]; those with the highest cost come first, then by name.
+    pub limit: usize,
+}
+
+/// Sums over records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct UsageSums {
+    /// Requests: final records of kind `message`.
+    pub requests: u64,
+    /// Attempts: all records with an attempt number above zero, of any kind.
+    pub attempts: u64,
+    /// Final records of kind `message` that did not complete.
+    pub failures: u64,
+    /// Tokens by class.
+    pub tokens: TokenUsage,
+    /// Cost at list price.
+    pub cost: NanoUsd,
+    /// Cost times the operator's multipliers.
+    pub cost_rated: NanoUsd,
+}
+
+/// One row of an answer. What was not told apart is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageRow {
+    /// The bucket's name.
+    pub bucket: Option<String>,
+    /// Id of the key or account, or the platform's name; empty for records that had none.
+    pub subject: Option<String>,
+    /// The model's name in the books.
+    pub model: Option<String>,
+    /// The sums.
+    pub sums: UsageSums,
+}
+
+/// What a key has used since it was made (`api_key_usage`, `api_key_cost`).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeyTotals {
+    /// Sums over all time.
+    pub sums: UsageSums,
+    /// Rated cost of the local day, week and month that the question named; zero when none fell in it.
+    pub cost_day: NanoUsd,
+    /// See `cost_day`.
+    pub cost_week: NanoUsd,
+    /// See `cost_day`.
+    pub cost_month: NanoUsd,
+    /// When it was last used: the latest `admitted_at` of its records.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// Which records.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AttemptFilter {
+    /// Admitted at or after.
+    pub from: Option<Timestamp>,
+    /// Admitted before.
+    pub to: Option<Timestamp>,
+    /// Of this request.
+    pub request: Option<RequestId>,
+    /// By this key.
+    pub key: Option<KeyId>,
+    /// Over this account.
+    pub account: Option<AccountId>,
+    /// With this model's name in the books.
+    pub model: Option<String>,
+    /// That ended so.
+    pub outcome: Option<Outcome>,
+}
+
+/// A place in the list of records: after this record, in the order of the list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptCursor {
+    /// The record's `admitted_at`.
+    pub admitted_at: Timestamp,
+    /// Its request.
+    pub request_id: RequestId,
+    /// Its number.
+    pub attempt_no: u8,
+}
+
+/// A page of records, the latest `admitted_at` first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptPage {
+    /// The records.
+    pub attempts: Vec<Attempt>,
+    /// Where the next page begins; none at the end.
+    pub next: Option<AttemptCursor>,
+}
+
+/// The port of the books.
+///
+/// * `apply` is atomic: every record and its part of every roll-up, or nothing.
+/// * A batch is applied only if its number is the next of its epoch; one that was applied already changes nothing; one that
+///   leaves a gap is refused. Either way the answer is the last number applied.
+/// * Every roll-up equals the sum of the records that were ever applied, bucketed by [`Attempt::hour`], whether or not the
+///   records are still kept. What `apply` has returned is visible to every question that is put after it.
+/// * A record is identified by request and attempt number; applying it again under another number is the caller's error and is
+///   not detected.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Applies a batch; returns the last number applied of its epoch.
+    async fn apply(&self, batch: &Batch) -> Result<u64, StoreError>;
+
+    /// The last number applied of `epoch`; 0 when none was.
+    async fn applied(&self, epoch: &Epoch) -> Result<u64, StoreError>;
+
+    /// Answers from the roll-ups.
+    async fn usage(&self, query: &UsageQuery) -> Result<Vec<UsageRow>, StoreError>;
+
+    /// Totals of up to [`PAGE_RECORDS_MAX`] keys, in their order; `today` names the day, week and month of the costs.
+    async fn key_totals(&self, keys: &[KeyId], today: Day) -> Result<Vec<KeyTotals>, StoreError>;
+
+    /// A page of records, at most `limit` (1 to [`PAGE_RECORDS_MAX`]).
+    async fn attempts(
+        &self,
+        filter: &AttemptFilter,
+        after: Option<&AttemptCursor>,
+        limit: usize,
+    ) -> Result<AttemptPage, StoreError>;
+
+    /// Removes up to `limit` records and day roll-ups of days before `day`, and hour roll-ups before `hours_before`; says how
+    /// many. Monthly and all-time totals stay.
+    async fn prune(&self, day: Day, hours_before: Day, limit: usize) -> Result<u64, StoreError>;
+}
+
+impl UsageSums {
+    /// Adds one record.
+    pub fn add(&mut self, attempt: &Attempt) {
+        use domain::AttemptKind::Message;
+        let answered = attempt.kind == Message && attempt.is_final;
+        self.requests += u64::from(answered);
+        self.attempts += u64::from(attempt.attempt_no > 0);
+        self.failures += u64::from(answered && attempt.outcome != Outcome::Completed);
+        self.tokens += attempt.usage;
+        self.cost += attempt.cost;
+        self.cost_rated += attempt.cost_rated;
+    }
+
+    /// Adds other sums.
+    pub fn merge(&mut self, other: &Self) {
+        self.requests += other.requests;
+        self.attempts += other.attempts;
+        self.failures += other.failures;
+        self.tokens += other.tokens;
+        self.cost += other.cost;
+        self.cost_rated += other.cost_rated;
+    }
+}
