@@ -1,0 +1,51 @@
+//! The programs that the client tests run: the official SDKs, Claude Code and a mock provider of other authors.
+//! All of them are pinned in `tests/clients` and live below `target/test-tools`; nothing outside of it is changed.
+
+mod folder;
+mod node;
+mod python;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::failure::Failure;
+use crate::workspace::Workspace;
+
+/// Where the installed programs are. Each path reaches the tests in an environment variable.
+pub(crate) struct Clients {
+    node: node::Node,
+    python: PathBuf,
+    python_sdk1: PathBuf,
+}
+
+impl Clients {
+    /// Installs what is missing or out of date. Fails with the command that gets it when Python or npm is not there.
+    pub(crate) fn install(workspace: &Workspace) -> Result<Self, Failure> {
+        let tools = workspace.target.join("test-tools");
+        let manifests = workspace.root.join("tests/clients");
+        fs::create_dir_all(&tools).map_err(Failure::during(format!("creating {}", tools.display())))?;
+        let _alone = lock(&tools.join("lock"))?;
+        Ok(Self {
+            node: node::install(&manifests, &tools.join("node"))?,
+            python: python::install(&manifests.join("requirements.txt"), &tools.join("venv"))?,
+            python_sdk1: python::install(&manifests.join("requirements-sdk1.txt"), &tools.join("venv-sdk1"))?,
+        })
+    }
+
+    /// Tells the tests where the programs are.
+    pub(crate) fn export_to(&self, command: &mut Command) {
+        command
+            .env("CLAUDE_RELAY_TEST_NODE", &self.node.executable)
+            .env("CLAUDE_RELAY_TEST_NODE_MODULES", &self.node.modules)
+            .env("CLAUDE_RELAY_TEST_PYTHON", &self.python)
+            .env("CLAUDE_RELAY_TEST_PYTHON_SDK1", &self.python_sdk1);
+    }
+}
+
+/// Waits until no other run installs into the same folder; dropping the file lets the next one in.
+fn lock(path: &Path) -> Result<File, Failure> {
+    let file = File::create(path).map_err(Failure::during(format!("creating {}", path.display())))?;
+    file.lock().map_err(Failure::during(format!("locking {}", path.display())))?;
+    Ok(file)
+}
