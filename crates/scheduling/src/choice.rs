@@ -1,0 +1,237 @@
+//! The order among eligible accounts: sound before doubtful, then priority, then who was used least recently.
+
+use crate::eligibility::{Demand, Ineligible, Standing, eligibility};
+use domain::{Account, Cooldown, Timestamp};
+use std::{collections::BTreeMap, fmt};
+
+/// An account that might serve.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    /// The account.
+    pub account: &'a Account,
+    /// Its cooldowns.
+    pub cooldowns: &'a [Cooldown],
+    /// A number that grows with each use of any account; 0: never used.
+    pub last_used: u64,
+}
+
+/// The account to use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choice {
+    /// Its place among the candidates.
+    pub index: usize,
+    /// How well it stands.
+    pub standing: Standing,
+    /// How many candidates were eligible.
+    pub eligible: usize,
+}
+
+/// Why none may serve: how many accounts for which reason, and when the first of them may again.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NoChoice {
+    /// Accounts by reason.
+    pub reasons: BTreeMap<Reason, usize>,
+    /// When the first cooldown ends.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// A reason without its numbers: what accounts are counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// See [`Ineligible::ModelNotServed`].
+    ModelNotServed,
+    /// See [`Ineligible::Paused`].
+    Paused,
+    /// See [`Ineligible::Expired`].
+    Expired,
+    /// See [`Ineligible::PassedOver`].
+    PassedOver,
+    /// See [`Ineligible::CoolingDown`].
+    CoolingDown(domain::CooldownCause),
+}
+
+/// Chooses among `candidates`. Of two that stand alike in all, the earlier one is chosen.
+///
+/// # Errors
+///
+/// When none is eligible. Accounts of other platforms are not counted.
+pub fn choose<'a>(
+    candidates: impl Iterator<Item = Candidate<'a>>,
+    demand: &Demand<'_>,
+    now: Timestamp,
+) -> Result<Choice, NoChoice> {
+    let (mut best, mut eligible, mut none) = (None, 0, NoChoice::default());
+    for (index, candidate) in candidates.enumerate() {
+        match eligibility(candidate.account, candidate.cooldowns, demand, now) {
+            Ok(standing) => {
+                eligible += 1;
+                let rank = (standing, candidate.account.priority, candidate.last_used);
+                if best.is_none_or(|(best_rank, _)| rank < best_rank) {
+                    best = Some((rank, index));
+                }
+            }
+            Err(reason) => none.count(reason),
+        }
+    }
+    best.map(|((standing, ..), index)| Choice { index, standing, eligible }).ok_or(none)
+}
+
+impl NoChoice {
+    fn count(&mut self, ineligible: Ineligible) {
+        let reason = match ineligible {
+            Ineligible::OtherPlatform => return,
+            Ineligible::ModelNotServed => Reason::ModelNotServed,
+            Ineligible::Paused => Reason::Paused,
+            Ineligible::Expired => Reason::Expired,
+            Ineligible::PassedOver => Reason::PassedOver,
+            Ineligible::CoolingDown { cause, until } => {
+                self.retry_at = Some(self.retry_at.map_or(until, |at| at.min(until)));
+                Reason::CoolingDown(cause)
+            }
+        };
+        *self.reasons.entry(reason).or_default() += 1;
+    }
+
+    /// Whether every account that could serve is only held back by the provider's rate limit.
+    #[must_use]
+    pub fn is_rate_limited(&self) -> bool {
+        let limited = |reason: &Reason| *reason == Reason::CoolingDown(domain::CooldownCause::RateLimit);
+        self.reasons.keys().any(limited) && self.reasons.keys().all(|reason| limited(reason) || reason.is_standing())
+    }
+}
+
+impl Reason {
+    /// Whether it lasts until an administrator changes it, so that waiting does not help.
+    const fn is_standing(self) -> bool {
+        matches!(self, Self::ModelNotServed | Self::Paused | Self::Expired)
+    }
+}
+
+impl fmt::Display for NoChoice {
+    /// `no account is configured`, or `2 cooling down (rate_limit), 1 paused`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.reasons.is_empty() {
+            return f.write_str("no account is configured for it");
+        }
+        for (place, (reason, count)) in self.reasons.iter().enumerate() {
+            write!(f, "{}{count} {reason}", if place == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ModelNotServed => f.write_str("without this model"),
+            Self::Paused => f.write_str("paused"),
+            Self::Expired => f.write_str("with an ended subscription"),
+            Self::PassedOver => f.write_str("tried or busy"),
+            Self::CoolingDown(cause) => write!(f, "cooling down ({cause})"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{
+        AccountId, AccountSettings, AuthScheme, CooldownCause, CooldownScope, HttpEndpoint, ModelMap, Platform,
+        Priority, Sealed,
+    };
+
+    const NOW: Timestamp = Timestamp::from_ms(1_000_000);
+
+    fn account(id: &str, priority: u8) -> Account {
+        Account {
+            id: AccountId::parse(id).expect("an id"),
+            name: id.to_owned(),
+            description: String::new(),
+            priority: Priority::new(priority).expect("1 to 100"),
+            schedulable: true,
+            concurrency_max: None,
+            models: ModelMap::default(),
+            expires_at: None,
+            settings: AccountSettings::ClaudeConsole(HttpEndpoint {
+                base_url: "https://h.example".to_owned(),
+                messages_path: None,
+                api_key: Sealed::from_envelope(String::new()),
+                auth: AuthScheme::Bearer,
+            }),
+            created_at: NOW,
+            updated_at: NOW,
+        }
+    }
+
+    fn cooldown(cause: CooldownCause, scope: CooldownScope, until_ms: i64) -> Cooldown {
+        let until = Timestamp::from_ms(until_ms);
+        Cooldown { scope, cause, since: NOW, until, source: "default".into(), status: None }
+    }
+
+    fn demand(passed_over: &[AccountId]) -> Demand<'_> {
+        Demand {
+            platforms: &[Platform::ClaudeConsole],
+            model: Some("claude-opus-5"),
+            family: Some("opus"),
+            passed_over,
+        }
+    }
+
+    fn pick(seats: &[(Account, Vec<Cooldown>, u64)], demand: &Demand<'_>) -> Result<String, NoChoice> {
+        let candidates =
+            seats.iter().map(|(account, cooldowns, last_used)| Candidate { account, cooldowns, last_used: *last_used });
+        choose(candidates, demand, NOW).map(|choice| seats[choice.index].0.id.to_string())
+    }
+
+    #[test]
+    fn priority_comes_first_then_least_recent_use() {
+        let seats = [(account("a", 50), vec![], 9), (account("b", 50), vec![], 3), (account("c", 60), vec![], 0)];
+        assert_eq!(pick(&seats, &demand(&[])).as_deref(), Ok("b"));
+        let tried = [AccountId::parse("b").expect("an id")];
+        assert_eq!(pick(&seats, &demand(&tried)).as_deref(), Ok("a"));
+    }
+
+    #[test]
+    fn a_doubtful_account_serves_only_when_no_sound_one_is_left() {
+        let doubt = |until| vec![cooldown(CooldownCause::Upstream, CooldownScope::Account, until)];
+        let seats = [(account("a", 1), doubt(2_000_000), 0), (account("b", 99), vec![], 5)];
+        assert_eq!(pick(&seats, &demand(&[])).as_deref(), Ok("b"));
+        let seats = [(account("a", 1), doubt(2_000_000), 0), (account("b", 99), doubt(1_500_000), 5)];
+        assert_eq!(pick(&seats, &demand(&[])).as_deref(), Ok("b"), "the one whose doubt ends first");
+    }
+
+    #[test]
+    fn a_rate_limit_excludes_until_its_end_and_says_when() {
+        let limited = |until| vec![cooldown(CooldownCause::RateLimit, CooldownScope::Account, until)];
+        let seats = [(account("a", 1), limited(3_000_000), 0), (account("b", 1), limited(2_000_000), 0)];
+        let none = pick(&seats, &demand(&[])).expect_err("none");
+        assert_eq!(none.retry_at, Some(Timestamp::from_ms(2_000_000)));
+        assert!(none.is_rate_limited());
+        assert_eq!(none.to_string(), "2 cooling down (rate_limit)");
+        let over = [(account("a", 1), limited(1_000_000), 0)];
+        assert_eq!(pick(&over, &demand(&[])).as_deref(), Ok("a"), "the end itself is over");
+    }
+
+    #[test]
+    fn a_family_s_limit_leaves_the_other_families_alone() {
+        let scope = CooldownScope::ModelFamily("sonnet".into());
+        let seats = [(account("a", 1), vec![cooldown(CooldownCause::RateLimit, scope, 3_000_000)], 0)];
+        assert_eq!(pick(&seats, &demand(&[])).as_deref(), Ok("a"));
+        let sonnet = Demand { family: Some("sonnet"), ..demand(&[]) };
+        assert!(pick(&seats, &sonnet).is_err());
+    }
+
+    #[test]
+    fn each_reason_is_counted_and_other_platforms_are_not() {
+        let paused = Account { schedulable: false, ..account("p", 1) };
+        let ended = Account { expires_at: Some(NOW), ..account("e", 1) };
+        let models = ModelMap::new([("m".to_owned(), "m".to_owned())].into());
+        let other_model = Account { models, ..account("m", 1) };
+        let seats = [(paused, vec![], 0), (ended, vec![], 0), (other_model, vec![], 0)];
+        let none = pick(&seats, &demand(&[])).expect_err("none");
+        assert_eq!(none.to_string(), "1 without this model, 1 paused, 1 with an ended subscription");
+        assert!(!none.is_rate_limited());
+        let elsewhere = Demand { platforms: &[Platform::Ccr], ..demand(&[]) };
+        assert_eq!(pick(&seats, &elsewhere).expect_err("none").to_string(), "no account is configured for it");
+    }
+}

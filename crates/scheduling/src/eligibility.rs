@@ -1,0 +1,117 @@
+//! Whether an account may serve a request now. Every path that looks for an account asks here and nowhere else.
+
+use domain::{Account, AccountId, Cooldown, CooldownCause, Platform, Timestamp};
+use std::fmt;
+
+/// What a request asks of an account.
+#[derive(Debug, Clone, Copy)]
+pub struct Demand<'a> {
+    /// Platforms that can serve it.
+    pub platforms: &'a [Platform],
+    /// The model, by the client's name; none for calls that name none.
+    pub model: Option<&'a str>,
+    /// The model's family.
+    pub family: Option<&'a str>,
+    /// Accounts that were tried for it already, or have no slot for it.
+    pub passed_over: &'a [AccountId],
+}
+
+/// Why an account may not serve a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Ineligible {
+    /// Its platform cannot.
+    OtherPlatform,
+    /// Its model mapping does not have the model.
+    ModelNotServed,
+    /// An administrator has paused it.
+    Paused,
+    /// Its subscription has ended.
+    Expired,
+    /// It was tried already, or its slots are all held.
+    PassedOver,
+    /// It cools down.
+    CoolingDown {
+        /// From what.
+        cause: CooldownCause,
+        /// Until when.
+        until: Timestamp,
+    },
+}
+
+/// How well an eligible account stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Nothing speaks against it.
+    Sound,
+    /// It failed lately in a way that may be over: chosen when no sound one is left, the earliest end first.
+    Doubtful {
+        /// When the doubt ends.
+        until: Timestamp,
+    },
+}
+
+/// Whether `account` with its `cooldowns` may serve `demand` at `now`.
+///
+/// A cooldown that the provider asked for, or that a refused credential caused, excludes until it ends. One that only
+/// guesses (5xx, overload, no connection, time-out) makes the account doubtful, so that a team's only account is not
+/// taken from it by one failed request.
+///
+/// # Errors
+///
+/// When it may not: the first reason, permanent ones first.
+pub fn eligibility(
+    account: &Account,
+    cooldowns: &[Cooldown],
+    demand: &Demand<'_>,
+    now: Timestamp,
+) -> Result<Standing, Ineligible> {
+    if !demand.platforms.contains(&account.platform()) {
+        return Err(Ineligible::OtherPlatform);
+    }
+    if demand.model.is_some_and(|model| account.models.upstream_name(model).is_none()) {
+        return Err(Ineligible::ModelNotServed);
+    }
+    if !account.schedulable {
+        return Err(Ineligible::Paused);
+    }
+    if account.expires_at.is_some_and(|end| end <= now) {
+        return Err(Ineligible::Expired);
+    }
+    if demand.passed_over.contains(&account.id) {
+        return Err(Ineligible::PassedOver);
+    }
+    standing(cooldowns, demand, now)
+}
+
+fn standing(cooldowns: &[Cooldown], demand: &Demand<'_>, now: Timestamp) -> Result<Standing, Ineligible> {
+    let mut standing = Standing::Sound;
+    for cooldown in cooldowns.iter().filter(|cooldown| cooldown.covers(demand.family, now)) {
+        if excludes(cooldown.cause) {
+            return Err(Ineligible::CoolingDown { cause: cooldown.cause, until: cooldown.until });
+        }
+        standing = standing.max(Standing::Doubtful { until: cooldown.until });
+    }
+    Ok(standing)
+}
+
+/// Whether a cooldown from `cause` excludes an account, rather than make it doubtful.
+#[must_use]
+pub const fn excludes(cause: CooldownCause) -> bool {
+    match cause {
+        CooldownCause::Credential | CooldownCause::RateLimit | CooldownCause::Quota => true,
+        CooldownCause::Overloaded | CooldownCause::Upstream | CooldownCause::Connect | CooldownCause::Timeout => false,
+    }
+}
+
+impl fmt::Display for Ineligible {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OtherPlatform => f.write_str("of another platform"),
+            Self::ModelNotServed => f.write_str("does not serve the model"),
+            Self::Paused => f.write_str("paused"),
+            Self::Expired => f.write_str("subscription ended"),
+            Self::PassedOver => f.write_str("tried already or busy"),
+            Self::CoolingDown { cause, until } => write!(f, "cooling down ({cause}) until {until}"),
+        }
+    }
+}
