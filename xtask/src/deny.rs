@@ -14,7 +14,15 @@ const CARGO_DENY: &str = "cargo-deny@0.20.2";
 /// Runs `cargo deny`, after building it below `target/` when the machine has none.
 pub(crate) fn deny(workspace: &Workspace) -> Result<(), Failure> {
     let mut command = Command::new(executable(workspace)?);
-    program::run(command.args(["--workspace", "--locked", "check", "bans", "licenses", "sources"]))
+    program::run(command.args([
+        "--workspace",
+        "--locked",
+        "check",
+        "--hide-inclusion-graph",
+        "bans",
+        "licenses",
+        "sources",
+    ]))
 }
 
 fn executable(workspace: &Workspace) -> Result<PathBuf, Failure> {

@@ -30,8 +30,13 @@ const WORDS: [&str; 12] = [
 /// A verb that says nothing about what is done; as a noun (what one holds) it is a good word.
 const VERB: &str = "handle";
 
-/// Phrases that the product's specification or the field fixes.
-const EXCEPTIONS: [Exception; 0] = [];
+/// Phrases that the product's specification or the field fixes. One of a single word excuses that name alone.
+const EXCEPTIONS: [Exception; 4] = [
+    Exception { what: "data_dir", reason: "the name of a setting, `DATA_DIR`" },
+    Exception { what: "data_key", reason: "cryptography's word for a key that encrypts records, not other keys" },
+    Exception { what: "process", reason: "the module of the operating system's process that tests start and kill" },
+    Exception { what: "relay_process", reason: "the operating system's process that tests start and kill" },
+];
 
 /// Reports every name that contains such a word.
 pub(crate) fn check(tree: &Tree<'_>) -> Vec<Finding> {
@@ -64,13 +69,13 @@ fn breach(name: &Name, exceptions: &mut Exceptions<'_>) -> Option<String> {
         |at: usize| WORDS.contains(&words[at].as_str()) || (at == 0 && name.is_verb() && words[0] == VERB);
     let at = (0..words.len()).find(|at| says_nothing(*at))?;
     let joined = words.join("_");
-    let excused = exceptions.excuse(|phrase| phrase.contains(&words[at]) && contains_phrase(&joined, phrase));
+    let excused = exceptions.excuse(|phrase| phrase.contains(&words[at]) && is_excused_by(&joined, phrase));
     (!excused).then(|| words[at].clone())
 }
 
-/// Whether `phrase` stands in `name` between word boundaries; both in `snake_case`.
-fn contains_phrase(name: &str, phrase: &str) -> bool {
-    format!("_{name}_").contains(&format!("_{phrase}_"))
+/// Whether `phrase` is `name`, or several words that stand in it; both in `snake_case`.
+fn is_excused_by(name: &str, phrase: &str) -> bool {
+    name == phrase || (phrase.contains('_') && format!("_{name}_").contains(&format!("_{phrase}_")))
 }
 
 /// The words of `snake_case`, `SCREAMING_CASE` or `CamelCase`, in lower case.
@@ -223,6 +228,13 @@ mod tests {
         let list = [Exception { what: "data_dir", reason: "the name of a setting" }];
 
         assert_eq!(findings("const DATA_DIR_MODE: u32 = 0; struct DataDir;", &list), 0);
+    }
+
+    #[test]
+    fn a_listed_word_excuses_that_name_alone() {
+        let list = [Exception { what: "process", reason: "one of the operating system" }];
+
+        assert_eq!(findings("mod process; fn process_request() {}", &list), 1);
     }
 
     #[test]
