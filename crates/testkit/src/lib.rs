@@ -1,1 +1,16 @@
-//! Tests only: manual clock, scripted upstream, a whole relay on loopback.
+//! Tests only: what a test needs around the relay. Nothing here ships, and nothing here knows how the relay works.
+//!
+//! * [`clock`]: time that moves when the test says so.
+//! * [`upstream`]: a provider that follows a script, plays every fault, and keeps its own books.
+//! * [`client`]: a client that controls every byte, a friendlier one, and a reader of event streams.
+//! * [`relay`]: the built relay as a process, and its admin API.
+
+pub mod client;
+pub mod clock;
+pub mod relay;
+pub mod upstream;
+
+pub use client::{HttpClient, RawClient};
+pub use clock::ManualClock;
+pub use relay::{AdminClient, RelayProcess};
+pub use upstream::{Answer, ErrorKind, Reply, Script, ScriptedUpstream};

@@ -1,0 +1,3 @@
+//! How fast the relay is, beside a bare proxy and the upstream itself.
+
+fn main() {}
