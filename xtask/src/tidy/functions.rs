@@ -26,10 +26,9 @@ pub(crate) fn check(tree: &Tree<'_>) -> Vec<Finding> {
 }
 
 fn judge(file: &TextFile, exceptions: &mut Exceptions<'_>) -> Vec<Finding> {
+    let Some(syntax) = &file.syntax else { return unread(file).into_iter().collect() };
     let mut lengths = Lengths::default();
-    if let Some(syntax) = &file.syntax {
-        lengths.visit_file(syntax);
-    }
+    lengths.visit_file(syntax);
     let long = lengths.0.into_iter().filter(|it| it.lines > FUNCTION_LINES_MAX);
     long.filter(|it| !exceptions.excuse(|what| what == format!("{}::{}", file.path, it.name)))
         .map(|it| {
@@ -37,6 +36,12 @@ fn judge(file: &TextFile, exceptions: &mut Exceptions<'_>) -> Vec<Finding> {
             Finding::new(file.place(it.starts_at), text)
         })
         .collect()
+}
+
+/// A Rust file that could not be read as Rust would otherwise pass every rule about its items.
+fn unread(file: &TextFile) -> Option<Finding> {
+    file.has_extension("rs")
+        .then(|| Finding::new(&*file.path, "does not parse as Rust, so its items were not looked at"))
 }
 
 /// How long one function is.
@@ -105,6 +110,11 @@ mod tests {
     #[test]
     fn a_function_of_70_lines_is_not() {
         assert_eq!(findings(&method(70), &[]), []);
+    }
+
+    #[test]
+    fn a_rust_file_that_does_not_parse_is_reported() {
+        assert_eq!(findings(&TextFile::new("a.rs", "fn {"), &[]).len(), 1);
     }
 
     #[test]
