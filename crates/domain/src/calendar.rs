@@ -148,7 +148,21 @@ impl Hour {
     }
 }
 
+impl Week {
+    /// Its Monday.
+    #[must_use]
+    pub const fn first_day(self) -> Day {
+        Day(self.0)
+    }
+}
+
 impl Month {
+    /// The first of the month.
+    #[must_use]
+    pub const fn first_day(self) -> Day {
+        Day(self.0)
+    }
+
     /// Reads `2026-11`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

@@ -6,7 +6,7 @@ use domain::{AccountId, Timestamp};
 use std::time::Duration;
 
 /// `sticky_session:{sessionHash}`: a hash over the scope (key or group) and the client's session identity.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct AffinityKey(String);
 
 impl AffinityKey {
@@ -28,6 +28,7 @@ impl AffinityKey {
 ///
 /// * A binding is found until its TTL is over at `now`; it survives a restart.
 /// * `bind` is atomic: with `expected`, it takes effect only while the binding is still that one (none: while there is none).
+///   A binding that has ended or was removed stands in nobody's way: `bind` then takes effect whatever was expected.
 #[async_trait]
 pub trait Affinity: Send + Sync {
     /// The account bound to `key`; when there is one and `renew` is given, its TTL starts again.

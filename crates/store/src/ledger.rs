@@ -167,7 +167,7 @@ pub struct AttemptCursor {
     pub attempt_no: u8,
 }
 
-/// A page of records, the latest `admitted_at` first.
+/// A page of records, the latest `admitted_at` first; of equal ones the greater request id, then the greater number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptPage {
     /// The records.
@@ -208,7 +208,7 @@ pub trait Ledger: Send + Sync {
     ) -> Result<AttemptPage, StoreError>;
 
     /// Removes up to `limit` records and day roll-ups of days before `day`, and hour roll-ups before `hours_before`; says how
-    /// many. Monthly and all-time totals stay.
+    /// many. A key's cost of a day goes with the day, that of a week with its last day. Monthly and all-time totals stay.
     async fn prune(&self, day: Day, hours_before: Day, limit: usize) -> Result<u64, StoreError>;
 }
 
@@ -233,5 +233,31 @@ impl UsageSums {
         self.tokens += other.tokens;
         self.cost += other.cost;
         self.cost_rated += other.cost_rated;
+    }
+}
+
+impl AttemptFilter {
+    /// Whether `attempt` is one of those asked for.
+    #[must_use]
+    pub fn passes(&self, attempt: &Attempt) -> bool {
+        self.from.is_none_or(|from| attempt.admitted_at >= from)
+            && self.to.is_none_or(|to| attempt.admitted_at < to)
+            && self.request.as_ref().is_none_or(|request| attempt.request_id == *request)
+            && self.key.as_ref().is_none_or(|key| attempt.key.as_ref() == Some(key))
+            && self.account.as_ref().is_none_or(|account| attempt.account.as_ref() == Some(account))
+            && self.model.as_ref().is_none_or(|model| *attempt.model == **model)
+            && self.outcome.is_none_or(|outcome| attempt.outcome == outcome)
+    }
+}
+
+impl AttemptCursor {
+    /// The place of `attempt`.
+    #[must_use]
+    pub fn of(attempt: &Attempt) -> Self {
+        Self {
+            admitted_at: attempt.admitted_at,
+            request_id: attempt.request_id.clone(),
+            attempt_no: attempt.attempt_no,
+        }
     }
 }

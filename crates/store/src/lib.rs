@@ -4,6 +4,7 @@
 //! the shortest code that keeps the contracts, and what the engines are compared with.
 
 pub mod affinity;
+pub mod checks;
 pub mod clock;
 pub mod error;
 pub mod events;
@@ -12,7 +13,9 @@ pub mod keyspace;
 pub mod leases;
 pub mod ledger;
 pub mod limits;
+pub mod local;
 pub mod locks;
+pub mod memory;
 pub mod nouns;
 pub mod records;
 pub mod sessions;

@@ -60,7 +60,8 @@ pub enum Reserved {
 /// * An open reservation counts until it is settled or `expires_at` is reached; an expired one counts as returned.
 /// * `settle` replaces the reservation by the truth in the windows that admitted it, once; a settlement whose reservation has
 ///   expired still charges the truth. A settlement for a window that is forgotten does nothing.
-/// * `cancel` returns the reservation whole. Settling or cancelling twice does nothing.
+/// * `cancel` returns the reservation whole. Settling or cancelling twice does nothing, and so does settling
+///   what was never reserved.
 #[async_trait]
 pub trait Limits: Send + Sync {
     /// Charges all of `charges` (at most [`CHARGES_MAX`]) to `subject` for `request`, or none.

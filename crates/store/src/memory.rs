@@ -1,0 +1,33 @@
+//! The reference: every port over the memory of one process, as short as its contract allows. Nothing outlives the process.
+//!
+//! The engines are compared with it call by call, and tests of other crates run on it.
+
+mod affinity;
+mod health;
+mod ledger;
+mod records;
+mod sessions;
+
+use crate::{
+    Fence, Store,
+    events::LocalEvents,
+    local::{LocalLeases, LocalLimits, LocalLocks},
+};
+use std::sync::Arc;
+
+/// A new, empty store.
+#[must_use]
+pub fn store() -> Store {
+    let events = LocalEvents::default();
+    Store {
+        records: Arc::new(records::MemoryRecords::new(events.clone())),
+        limits: Arc::new(LocalLimits::default()),
+        leases: Arc::new(LocalLeases::default()),
+        affinity: Arc::new(affinity::MemoryAffinity::default()),
+        locks: Arc::new(LocalLocks::after(Fence(0))),
+        health: Arc::new(health::MemoryHealth::new(events.clone())),
+        ledger: Arc::new(ledger::MemoryLedger::default()),
+        sessions: Arc::new(sessions::MemorySessions::default()),
+        events: Arc::new(events),
+    }
+}
