@@ -138,6 +138,19 @@ impl Hour {
         Day(self.0.date())
     }
 
+    /// Hours since 1970-01-01T00 of the same local calendar: the short form in packed records.
+    #[must_use]
+    pub fn number(self) -> i64 {
+        self.0.duration_since(DateTime::constant(1970, 1, 1, 0, 0, 0, 0)).as_hours()
+    }
+
+    /// Reads [`number`](Self::number); none outside the years -9999 to 9999.
+    #[must_use]
+    pub fn from_number(number: i64) -> Option<Self> {
+        let since_1970 = jiff::SignedDuration::from_secs(number.checked_mul(3600)?);
+        DateTime::constant(1970, 1, 1, 0, 0, 0, 0).checked_add(since_1970).ok().map(Self)
+    }
+
     /// Reads `2026-11-23T09`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -230,6 +243,16 @@ mod tests {
         for wrong in ["", "x", "27", "NaN", "inf"] {
             assert!(Calendar::offset(wrong).is_err(), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn an_hour_is_its_number() {
+        assert_eq!(Hour::parse("1970-01-02T03").map(Hour::number), Some(27));
+        for text in ["1969-12-31T23", "2026-11-23T09", "2024-02-29T00"] {
+            let hour = Hour::parse(text).expect("an hour");
+            assert_eq!(Hour::from_number(hour.number()), Some(hour), "{text}");
+        }
+        assert_eq!([i64::MIN, 1 << 40].map(Hour::from_number), [None, None]);
     }
 
     #[test]

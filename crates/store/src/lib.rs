@@ -17,6 +17,7 @@ pub mod local;
 pub mod locks;
 pub mod memory;
 pub mod nouns;
+pub mod packed;
 pub mod records;
 pub mod sessions;
 
