@@ -1,4 +1,5 @@
 //! A process is started, watched and ended as said. The shell stands in for the relay: it runs the file `serve`.
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails, and these functions are parts of tests")]
 
 use std::path::Path;
 use tempfile::TempDir;

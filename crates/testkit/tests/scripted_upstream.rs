@@ -1,4 +1,5 @@
 //! The scripted upstream says what the provider's documents say, goes wrong where the script says, and keeps books.
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails, and these functions are parts of tests")]
 
 use domain::TokenUsage;
 use serde_json::json;
