@@ -1,1 +1,26 @@
-//! The wire dialects: event decoding, usage readers, refusals. No I/O.
+//! The wire dialects: event decoding, usage readers, refusals. No I/O, no clock, no document trees.
+//!
+//! What all dialects share stands at the top; what only one has stands in its module. Bodies and streams are read
+//! beside the bytes that are forwarded, never instead of them.
+
+pub mod answer;
+pub mod anthropic;
+pub mod client;
+mod estimate;
+mod gemini;
+pub mod headers;
+mod keepalive;
+mod openai;
+pub mod refusal;
+pub mod scan;
+mod skim;
+pub mod sse;
+mod tariff;
+
+pub use answer::{Answer, BodyReading, Ending, Meaning, Reading, UpstreamError, UpstreamErrorKind};
+pub use estimate::BYTES_PER_TOKEN;
+pub use keepalive::keepalive;
+pub use refusal::{Refusal, Rendered};
+pub use scan::{EndUser, Scan, ScanError, replace_model};
+pub use skim::TOKENS_MAX;
+pub use tariff::Tariff;

@@ -1,0 +1,3 @@
+//! Gemini `generateContent`: what only this dialect has.
+
+pub(crate) mod refusal;

@@ -1,0 +1,3 @@
+//! OpenAI Chat Completions and Responses: what only these dialects have.
+
+pub(crate) mod refusal;

@@ -1,0 +1,62 @@
+//! The shapes of a refusal in these dialects (the provider's API reference, "Error codes" and "Streaming events").
+
+use crate::refusal::Facts;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct Envelope<'a> {
+    error: Error<'a>,
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    message: &'a str,
+    r#type: &'static str,
+    param: Option<&'a str>,
+    code: &'static str,
+    request_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct ErrorEvent<'a> {
+    r#type: &'static str,
+    code: &'static str,
+    message: &'a str,
+    param: Option<&'a str>,
+    request_id: &'a str,
+}
+
+/// The body of both dialects.
+pub(crate) fn body(facts: &Facts<'_>) -> String {
+    let (r#type, code) = words(facts.status);
+    let request_id = facts.request_id.as_str();
+    let envelope = Envelope { error: Error { message: &facts.message, r#type, param: None, code, request_id } };
+    serde_json::to_string(&envelope).expect("texts and numbers are always JSON")
+}
+
+/// The last chunk of a Chat stream. No `[DONE]` follows: it would call the answer whole.
+pub(crate) fn chat_event(facts: &Facts<'_>) -> String {
+    format!("data: {}\n\n", body(facts))
+}
+
+/// The last event of a Responses stream.
+pub(crate) fn responses_event(facts: &Facts<'_>) -> String {
+    let (_, code) = words(facts.status);
+    let request_id = facts.request_id.as_str();
+    let event = ErrorEvent { r#type: "error", code, message: &facts.message, param: None, request_id };
+    let json = serde_json::to_string(&event).expect("texts and numbers are always JSON");
+    format!("event: error\ndata: {json}\n\n")
+}
+
+/// Type and code. Never `server_is_overloaded`, which Codex takes for fatal.
+const fn words(status: u16) -> (&'static str, &'static str) {
+    match status {
+        401 => ("invalid_request_error", "invalid_api_key"),
+        403 => ("invalid_request_error", "permission_denied"),
+        404 => ("invalid_request_error", "not_found"),
+        413 => ("invalid_request_error", "request_too_large"),
+        400..=428 => ("invalid_request_error", "invalid_request"),
+        429 => ("rate_limit_error", "rate_limit_exceeded"),
+        _ => ("server_error", "server_error"),
+    }
+}

@@ -1,0 +1,258 @@
+//! The relay's own refusals. The one place where an error becomes a status; nothing here passes on an upstream's words.
+
+use crate::{anthropic, gemini, openai};
+use bytes::Bytes;
+use domain::{Dialect, RequestId, Service};
+use std::{borrow::Cow, time::Duration};
+
+/// Longest `Retry-After` that is sent, in seconds. Claude Code waits for up to 60 and gives up at once at 61; other
+/// clients come back after 60 seconds and are told again.
+pub const RETRY_AFTER_SECS_MAX: u64 = 60;
+
+/// The status for an overloaded provider that only Anthropic's clients know.
+const STATUS_OVERLOADED: u16 = 529;
+
+/// Why the relay does not answer a request with an upstream's answer.
+///
+/// The texts in it come from the relay itself: never an upstream's address, never a credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    /// The request itself is wrong, in the words given.
+    InvalidRequest(String),
+    /// No key, or one that is not known.
+    UnknownKey,
+    /// The key is switched off.
+    KeyDisabled,
+    /// The key has expired.
+    KeyExpired,
+    /// The key may not use this service.
+    NotPermitted(Service),
+    /// The key is restricted to other client programs.
+    ClientNotAllowed,
+    /// The key may not use this model.
+    ModelNotAllowed(String),
+    /// There is nothing at this path.
+    NotFound,
+    /// There is, but not for this method.
+    MethodNotAllowed {
+        /// The methods that there are, as the `Allow` header wants them (RFC 9110, 10.2.1).
+        allow: &'static str,
+    },
+    /// The body is too large.
+    TooLarge {
+        /// The largest body there may be, in bytes, after decompression.
+        limit_bytes: u64,
+    },
+    /// The body comes in a `Content-Encoding` that is not known.
+    UnsupportedEncoding,
+    /// The request did not arrive in time.
+    RequestTimeout,
+    /// A limit of the key is reached.
+    RateLimited {
+        /// When another try may succeed.
+        retry_after: Duration,
+    },
+    /// No account can serve the request.
+    NoAccount {
+        /// Why, for the caller to read: causes and numbers, `2 cooling down (rate_limit), 1 switched off`.
+        reasons: String,
+        /// When another try may succeed, if that is known.
+        retry_after: Option<Duration>,
+    },
+    /// The provider is overloaded (529).
+    Overloaded {
+        /// When another try may succeed.
+        retry_after: Duration,
+    },
+    /// The relay itself is full: buffers, or the place in its books.
+    Busy {
+        /// When another try may succeed.
+        retry_after: Duration,
+    },
+    /// The upstream could not be reached, answered with nonsense, or broke off.
+    UpstreamFailed,
+    /// The upstream did not answer in time, or went silent.
+    UpstreamTimeout,
+    /// A fault of the relay.
+    Internal,
+}
+
+/// A refusal, ready to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The HTTP status.
+    pub status: u16,
+    /// Headers in lower case; no `content-length`.
+    pub headers: Vec<(&'static str, String)>,
+    /// JSON in the client's dialect.
+    pub body: Bytes,
+}
+
+/// What the dialects' shapes are filled with.
+pub(crate) struct Facts<'a> {
+    pub(crate) status: u16,
+    pub(crate) message: Cow<'a, str>,
+    pub(crate) retry_after_secs: Option<u64>,
+    pub(crate) request_id: &'a RequestId,
+}
+
+impl Refusal {
+    /// The whole answer for a client that has seen nothing yet.
+    #[must_use]
+    pub fn render(&self, dialect: Dialect, request_id: &RequestId) -> Rendered {
+        let facts = self.facts(dialect, request_id);
+        let mut headers = vec![("content-type", "application/json".to_owned())];
+        headers.extend(facts.retry_after_secs.map(|secs| ("retry-after", secs.to_string())));
+        if let Self::MethodNotAllowed { allow } = self {
+            headers.push(("allow", (*allow).to_owned()));
+        }
+        if !self.another_try_may_help() {
+            // Without it Claude Code repeats a 401 for three minutes.
+            headers.push(("x-should-retry", "false".to_owned()));
+        }
+        let body = match dialect {
+            Dialect::Anthropic => anthropic::refusal::body(&facts),
+            Dialect::OpenAiChat | Dialect::OpenAiResponses => openai::refusal::body(&facts),
+            Dialect::Gemini => gemini::refusal::body(&facts),
+        };
+        Rendered { status: facts.status, headers, body: body.into() }
+    }
+
+    /// The last event of a stream that has begun: the status is sent already.
+    #[must_use]
+    pub fn render_event(&self, dialect: Dialect, request_id: &RequestId) -> Bytes {
+        let facts = self.facts(dialect, request_id);
+        let event = match dialect {
+            Dialect::Anthropic => anthropic::refusal::event(&facts),
+            Dialect::OpenAiChat => openai::refusal::chat_event(&facts),
+            Dialect::OpenAiResponses => openai::refusal::responses_event(&facts),
+            Dialect::Gemini => gemini::refusal::event(&facts),
+        };
+        event.into()
+    }
+
+    /// The HTTP status in `dialect`.
+    #[must_use]
+    pub const fn status(&self, dialect: Dialect) -> u16 {
+        match self {
+            Self::InvalidRequest(_) => 400,
+            Self::UnknownKey | Self::KeyDisabled | Self::KeyExpired => 401,
+            Self::NotPermitted(_) | Self::ClientNotAllowed | Self::ModelNotAllowed(_) => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed { .. } => 405,
+            Self::RequestTimeout => 408,
+            Self::TooLarge { .. } => 413,
+            Self::UnsupportedEncoding => 415,
+            Self::RateLimited { .. } => 429,
+            Self::Internal => 500,
+            Self::UpstreamFailed => 502,
+            Self::NoAccount { .. } | Self::Busy { .. } => 503,
+            Self::UpstreamTimeout => 504,
+            Self::Overloaded { .. } => match dialect {
+                Dialect::Anthropic => STATUS_OVERLOADED,
+                Dialect::OpenAiChat | Dialect::OpenAiResponses | Dialect::Gemini => 503,
+            },
+        }
+    }
+
+    /// What the client's user reads: what is wrong, and what to do next.
+    #[must_use]
+    pub fn message(&self) -> Cow<'_, str> {
+        match self {
+            Self::InvalidRequest(message) => message.into(),
+            Self::UnknownKey => "This API key is not known here. Check the key that your client is set up with, \
+                or ask the relay's administrator for one."
+                .into(),
+            Self::KeyDisabled => "This API key is switched off. Ask the relay's administrator.".into(),
+            Self::KeyExpired => "This API key has expired. Ask the relay's administrator for a new one.".into(),
+            Self::NotPermitted(service) => {
+                format!("This API key may not use {service}. Ask the relay's administrator to permit it.").into()
+            }
+            Self::ClientNotAllowed => "This API key is restricted to other client programs. Use one of those, \
+                or ask the relay's administrator."
+                .into(),
+            Self::ModelNotAllowed(model) => {
+                format!("This API key may not use the model {model}. Choose another model.").into()
+            }
+            Self::NotFound => {
+                "There is nothing at this path. Check the base URL that your client is set up with.".into()
+            }
+            Self::MethodNotAllowed { allow } => format!("This path takes {allow} only.").into(),
+            Self::TooLarge { limit_bytes } => {
+                format!("The request is larger than {limit_bytes} bytes. Shorten the conversation or its attachments.")
+                    .into()
+            }
+            Self::UnsupportedEncoding => {
+                "The request's Content-Encoding is not supported. Send gzip, br, zstd, or no encoding.".into()
+            }
+            Self::RequestTimeout => "The request did not arrive in time. Send it again.".into(),
+            Self::RateLimited { .. } => "This API key has reached its limit. Wait, then send the request again.".into(),
+            Self::NoAccount { reasons, .. } if reasons.is_empty() => {
+                "No account can serve this request now. Try again later, or ask the relay's administrator.".into()
+            }
+            Self::NoAccount { reasons, .. } => format!(
+                "No account can serve this request now: {reasons}. Try again later, or ask the relay's administrator."
+            )
+            .into(),
+            Self::Overloaded { .. } => "The provider is overloaded. Try again later.".into(),
+            Self::Busy { .. } => "The relay is busy. Try again in a moment.".into(),
+            Self::UpstreamFailed => "The provider's answer failed or broke off. Send the request again.".into(),
+            Self::UpstreamTimeout => "The provider did not answer in time. Send the request again.".into(),
+            Self::Internal => {
+                "The relay failed at this request. Try again; if it stays, give the administrator the request id."
+                    .into()
+            }
+        }
+    }
+
+    /// Whether the same request may succeed later without anybody's doing.
+    #[must_use]
+    pub const fn another_try_may_help(&self) -> bool {
+        match self {
+            Self::InvalidRequest(_)
+            | Self::UnknownKey
+            | Self::KeyDisabled
+            | Self::KeyExpired
+            | Self::NotPermitted(_)
+            | Self::ClientNotAllowed
+            | Self::ModelNotAllowed(_)
+            | Self::NotFound
+            | Self::MethodNotAllowed { .. }
+            | Self::TooLarge { .. }
+            | Self::UnsupportedEncoding => false,
+            Self::RequestTimeout
+            | Self::RateLimited { .. }
+            | Self::NoAccount { .. }
+            | Self::Overloaded { .. }
+            | Self::Busy { .. }
+            | Self::UpstreamFailed
+            | Self::UpstreamTimeout
+            | Self::Internal => true,
+        }
+    }
+
+    const fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } | Self::Overloaded { retry_after } | Self::Busy { retry_after } => {
+                Some(*retry_after)
+            }
+            Self::NoAccount { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    fn facts<'a>(&'a self, dialect: Dialect, request_id: &'a RequestId) -> Facts<'a> {
+        Facts {
+            status: self.status(dialect),
+            message: self.message(),
+            retry_after_secs: self.retry_after().map(whole_secs),
+            request_id,
+        }
+    }
+}
+
+/// Rounded up, so that nobody comes too early; from 1 to [`RETRY_AFTER_SECS_MAX`].
+fn whole_secs(span: Duration) -> u64 {
+    let rounded_up = span.as_secs().saturating_add(u64::from(span.subsec_nanos() > 0));
+    rounded_up.clamp(1, RETRY_AFTER_SECS_MAX)
+}
