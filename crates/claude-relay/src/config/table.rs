@@ -1,0 +1,376 @@
+//! Every setting there is. A setting that is not here cannot be read, and the manual's reference is made from this.
+
+use super::{
+    parse::{self, Endpoint, LogFormat, LogLevel, Retention, StoreKind},
+    setting::{Earlier, Optional, Setting, Spec},
+};
+use domain::Calendar;
+use secrecy::SecretString;
+use std::{net::IpAddr, path::PathBuf, time::Duration};
+use vault::{EncryptionKey, JwtSecret, KeyPrefix, Password};
+
+pub(super) static DATA_DIR: Setting<PathBuf> = Setting::new(
+    Spec::new("data_dir", "The directory that everything lasting is kept in. It is made with mode 0700 if it is missing; one process works \
+     in it at a time.").flag("--data-dir"),
+    &parse::PATH,
+    "./data",
+);
+
+pub(super) static STORE: Setting<StoreKind> = Setting::new(
+    Spec::new("store", "Where records are kept. `sqlite` is the embedded store, `relay.db` in the data directory. Say so expressly when \
+     `REDIS_HOST` or `REDIS_URL` is set; the relay does not start on another store than the environment names.").flag("--store"),
+    &parse::STORE,
+    "sqlite",
+);
+
+pub(super) static LISTEN: Optional<Endpoint> = Optional::new(
+    Spec::new("listen", "The address and port to listen on. It wins over `host` and `port` from the same place.")
+        .flag("--listen"),
+    &parse::ENDPOINT,
+    "`host` and `port`",
+);
+
+pub(super) static HOST: Setting<IpAddr> = Setting::new(
+    Spec::new("host", "The address to listen on. `0.0.0.0` and `::` let other machines in."),
+    &parse::HOST,
+    "127.0.0.1",
+);
+
+pub(super) static PORT: Setting<u16> =
+    Setting::new(Spec::new("port", "The port to listen on; 0 takes one that is free."), &parse::PORT, "3000");
+
+pub(super) static TRUST_PROXY: Setting<u8> = Setting::new(
+    Spec::new(
+        "trust_proxy",
+        "How many reverse proxies stand in front of the relay: as many addresses are believed from the end of \
+     `X-Forwarded-For`. `true` is one.",
+    ),
+    &parse::HOPS,
+    "0",
+);
+
+pub(super) static ENCRYPTION_KEY: Optional<EncryptionKey> = Optional::new(
+    Spec::new(
+        "encryption_key",
+        "What the stored credentials are encrypted with. Without it they are lost: keep a copy apart from the backups.",
+    )
+    .secret(),
+    &parse::ENCRYPTION_KEY,
+    "made at the first start, in `secrets.env`",
+);
+
+pub(super) static ENCRYPTION_KEY_PREVIOUS: Optional<EncryptionKey> = Optional::new(
+    Spec::new(
+        "encryption_key_previous",
+        "The key before, while a rotation is under way: it opens what was not encrypted again yet.",
+    )
+    .secret(),
+    &parse::ENCRYPTION_KEY,
+    "none",
+);
+
+pub(super) static JWT_SECRET: Optional<JwtSecret> = Optional::new(
+    Spec::new("jwt_secret", "What the administrators' session tokens are signed with. A new one signs everybody out.")
+        .secret(),
+    &parse::JWT_SECRET,
+    "made at the first start, in `secrets.env`",
+);
+
+pub(super) static ADMIN_USERNAME: Setting<String> = Setting::new(
+    Spec::new("admin_username", "The first administrator's name. Read at the first start only.").secret(),
+    &parse::ADMIN_USERNAME,
+    "admin",
+);
+
+pub(super) static ADMIN_PASSWORD: Optional<Password> = Optional::new(
+    Spec::new("admin_password", "The first administrator's password. Read at the first start only.").secret(),
+    &parse::PASSWORD,
+    "made at the first start and shown once",
+);
+
+pub(super) static ADMIN_SESSION_LIFETIME: Setting<Duration> = Setting::new(
+    Spec::new("admin.session_lifetime", "How long an administrator stays signed in.")
+        .earlier(&[Earlier::in_unit("ADMIN_SESSION_TIMEOUT", "ms")]),
+    &parse::SESSION_LIFETIME,
+    "24h",
+);
+
+pub(super) static API_KEY_PREFIX: Setting<KeyPrefix> = Setting::new(
+    Spec::new("api_key_prefix", "What new API keys begin with. Keys made before keep theirs."),
+    &parse::KEY_PREFIX,
+    "cr_",
+);
+
+pub(super) static TOKEN_USAGE_RETENTION: Setting<Retention> = Setting::new(
+    Spec::new(
+        "token_usage_retention",
+        "How long usage by day and the records of single requests are kept; totals stay. 0 keeps them for ever. A number \
+     from 86,400,000 on is taken as milliseconds, the earlier service's unit.",
+    ),
+    &parse::RETENTION,
+    "30",
+);
+
+pub(super) static TIMEZONE: Setting<Calendar> = Setting::new(
+    Spec::new(
+        "timezone",
+        "The time zone whose days and months the books go by. It wins over `timezone_offset` from the same place.",
+    ),
+    &parse::TIMEZONE,
+    "UTC",
+);
+
+pub(super) static TIMEZONE_OFFSET: Optional<Calendar> = Optional::new(
+    Spec::new(
+        "timezone_offset",
+        "A fixed offset instead of a time zone, as the earlier service has it; without daylight saving.",
+    ),
+    &parse::TIMEZONE_OFFSET,
+    "none",
+);
+
+pub(super) static MODEL_PRICES: Optional<PathBuf> = Optional::new(
+    Spec::new("model_prices", "A file of model prices that go before those in the program.")
+        .earlier(&[Earlier::named("MODEL_PRICING_FILE")]),
+    &parse::PATH,
+    "none: the prices in the program",
+);
+
+pub(super) static LOG_DIR: Optional<PathBuf> = Optional::new(
+    Spec::new("log.dir", "The directory of the log files.").flag("--log-dir"),
+    &parse::PATH,
+    "`logs` beside the data directory",
+);
+
+pub(super) static LOG_LEVEL: Setting<LogLevel> = Setting::new(
+    Spec::new(
+        "log.level",
+        "What is logged. The earlier service's `http` and `verbose` are `debug`, its `silly` is `trace`.",
+    )
+    .flag("--log-level"),
+    &parse::LOG_LEVEL,
+    "info",
+);
+
+pub(super) static LOG_FORMAT: Setting<LogFormat> = Setting::new(
+    Spec::new("log.format", "How lines look on the terminal: `auto` is `text` on a terminal and `json` elsewhere.")
+        .flag("--log-format"),
+    &parse::LOG_FORMAT,
+    "auto",
+);
+
+pub(super) static LOG_RETENTION_DAYS: Setting<u32> =
+    Setting::new(Spec::new("log.retention_days", "How many days log files are kept."), &parse::LOG_DAYS, "14");
+
+pub(super) static LOG_BYTES_MAX: Setting<u64> = Setting::new(
+    Spec::new("log.bytes_max", "How much all log files together may take; the oldest are deleted first."),
+    &parse::LOG_SIZE,
+    "1GB",
+);
+
+pub(super) static DEBUG_HTTP_TRAFFIC: Setting<bool> = Setting::new(
+    Spec::new(
+        "debug_http_traffic",
+        "Whether requests and answers are written to `http-debug-*.log`, with secrets masked and bodies cut.",
+    ),
+    &parse::SWITCH,
+    "false",
+);
+
+pub(super) static METRICS_TOKEN: Optional<SecretString> = Optional::new(
+    Spec::new("metrics.token", "The bearer token that `/metrics` asks for. With one, other machines may read it too.")
+        .secret(),
+    &parse::METRICS_TOKEN,
+    "none: `/metrics` answers this machine only",
+);
+
+pub(super) static REQUEST_BYTES_MAX: Setting<u64> = Setting::new(
+    Spec::new("request.bytes_max", "The largest body of a request, after decompression.")
+        .earlier(&[Earlier::in_unit("REQUEST_MAX_SIZE_MB", "MB")]),
+    &parse::BODY_SIZE,
+    "100MB",
+);
+
+pub(super) static REQUEST_BUFFERED_BYTES_MAX: Optional<u64> = Optional::new(
+    Spec::new(
+        "request.buffered_bytes_max",
+        "How much the bodies of all requests together may take in memory; beyond it requests wait, then get 503.",
+    ),
+    &parse::BUFFER_SIZE,
+    "a quarter of the memory",
+);
+
+pub(super) static REQUEST_BODY_TIMEOUT: Setting<Duration> = Setting::new(
+    Spec::new("request.body_timeout", "How long a client may take to send the body of its request."),
+    &parse::TIMEOUT,
+    "5m",
+);
+
+pub(super) static REQUEST_WAIT_MAX: Setting<Duration> = Setting::new(
+    Spec::new("request.wait_max", "How long a request waits for memory before it gets 503; 0s: not at all."),
+    &parse::SPAN,
+    "30s",
+);
+
+pub(super) static UPSTREAM_CONNECT_TIMEOUT: Setting<Duration> = Setting::new(
+    Spec::new("upstream.connect_timeout", "How long connecting to one address of a provider may take."),
+    &parse::TIMEOUT,
+    "10s",
+);
+
+pub(super) static UPSTREAM_ANSWER_TIMEOUT: Setting<Duration> = Setting::new(
+    Spec::new(
+        "upstream.answer_timeout",
+        "How long a provider may take from the beginning of the request to the head of its answer.",
+    )
+    .earlier(&[Earlier::in_unit("REQUEST_TIMEOUT", "ms")]),
+    &parse::TIMEOUT,
+    "10m",
+);
+
+pub(super) static UPSTREAM_STALL_TIMEOUT: Setting<Duration> = Setting::new(
+    Spec::new(
+        "upstream.stall_timeout",
+        "How long a provider may be silent in the middle of an answer. Clients give up after five minutes.",
+    ),
+    &parse::TIMEOUT,
+    "3m",
+);
+
+pub(super) static RELAY_ATTEMPTS_MAX: Setting<u8> = Setting::new(
+    Spec::new("relay.attempts_max", "How many accounts are tried for one request before it fails."),
+    &parse::ATTEMPTS,
+    "3",
+);
+
+pub(super) static RELAY_KEEP_ALIVE_EVERY: Setting<Duration> = Setting::new(
+    Spec::new(
+        "relay.keep_alive_every",
+        "How long a client that asked for a stream waits without a byte before it gets a keep-alive, and before the next.",
+    ),
+    &parse::TIMEOUT,
+    "10s",
+);
+
+pub(super) static DRAIN_TIME_MAX: Setting<Duration> = Setting::new(
+    Spec::new(
+        "drain.time_max",
+        "How long a provider's answer is read on after its client has left, to learn what it used; 0s: not at all.",
+    ),
+    &parse::SPAN,
+    "30s",
+);
+
+pub(super) static DRAIN_TOKENS_MAX: Setting<u32> = Setting::new(
+    Spec::new("drain.tokens_max", "How many output tokens are read on for the same reason: they are paid for."),
+    &parse::TOKENS,
+    "4000",
+);
+
+pub(super) static SHUTDOWN_GRACE: Setting<Duration> = Setting::new(
+    Spec::new("shutdown.grace", "How long running streams may go on when the relay is asked to stop."),
+    &parse::SPAN,
+    "30s",
+);
+
+pub(super) static COOLDOWN_UNAVAILABLE: Setting<Duration> = Setting::new(
+    Spec::new("cooldown.unavailable", "How long an account is left alone after a 503. 0s, here and below: not at all.")
+        .earlier(&[Earlier::in_unit("UPSTREAM_ERROR_503_TTL_SECONDS", "s")]),
+    &parse::SPAN,
+    "60s",
+);
+
+pub(super) static COOLDOWN_UPSTREAM: Setting<Duration> = Setting::new(
+    Spec::new("cooldown.upstream", "The same after another 5xx.")
+        .earlier(&[Earlier::in_unit("UPSTREAM_ERROR_5XX_TTL_SECONDS", "s")]),
+    &parse::SPAN,
+    "5m",
+);
+
+pub(super) static COOLDOWN_OVERLOADED: Setting<Duration> = Setting::new(
+    Spec::new("cooldown.overloaded", "The same after a 529.")
+        .earlier(&[Earlier::in_unit("UPSTREAM_ERROR_OVERLOAD_TTL_SECONDS", "s")]),
+    &parse::SPAN,
+    "10m",
+);
+
+pub(super) static COOLDOWN_CREDENTIAL: Setting<Duration> = Setting::new(
+    Spec::new("cooldown.credential", "The same after a 401 or 403.")
+        .earlier(&[Earlier::in_unit("UPSTREAM_ERROR_AUTH_TTL_SECONDS", "s")]),
+    &parse::SPAN,
+    "30m",
+);
+
+pub(super) static COOLDOWN_TIMEOUT: Setting<Duration> = Setting::new(
+    Spec::new("cooldown.timeout", "The same after a failed connection, a 504, or no answer in time.")
+        .earlier(&[Earlier::in_unit("UPSTREAM_ERROR_TIMEOUT_TTL_SECONDS", "s")]),
+    &parse::SPAN,
+    "5m",
+);
+
+pub(super) static COOLDOWN_RATE_LIMIT: Setting<Duration> = Setting::new(
+    Spec::new("cooldown.rate_limit", "The same after a 429 that does not say until when."),
+    &parse::SPAN,
+    "5m",
+);
+
+pub(super) static COOLDOWN_QUOTA: Setting<Duration> = Setting::new(
+    Spec::new("cooldown.quota", "The same when quota or credit is used up and the provider does not say until when."),
+    &parse::SPAN,
+    "30m",
+);
+
+pub(super) static COOLDOWN_PROVIDER_MAX: Setting<Duration> = Setting::new(
+    Spec::new("cooldown.provider_max", "The longest that a provider is believed when it says itself until when.")
+        .earlier(&[Earlier::in_unit("UPSTREAM_ERROR_MAX_CUSTOM_TTL_SECONDS", "s")]),
+    &parse::SPAN,
+    "30m",
+);
+
+/// All of them, in the order of the manual.
+pub(super) static ALL: &[&Spec] = &[
+    &DATA_DIR.spec,
+    &STORE.spec,
+    &LISTEN.spec,
+    &HOST.spec,
+    &PORT.spec,
+    &TRUST_PROXY.spec,
+    &ENCRYPTION_KEY.spec,
+    &ENCRYPTION_KEY_PREVIOUS.spec,
+    &JWT_SECRET.spec,
+    &ADMIN_USERNAME.spec,
+    &ADMIN_PASSWORD.spec,
+    &ADMIN_SESSION_LIFETIME.spec,
+    &API_KEY_PREFIX.spec,
+    &TOKEN_USAGE_RETENTION.spec,
+    &TIMEZONE.spec,
+    &TIMEZONE_OFFSET.spec,
+    &MODEL_PRICES.spec,
+    &LOG_DIR.spec,
+    &LOG_LEVEL.spec,
+    &LOG_FORMAT.spec,
+    &LOG_RETENTION_DAYS.spec,
+    &LOG_BYTES_MAX.spec,
+    &DEBUG_HTTP_TRAFFIC.spec,
+    &METRICS_TOKEN.spec,
+    &REQUEST_BYTES_MAX.spec,
+    &REQUEST_BUFFERED_BYTES_MAX.spec,
+    &REQUEST_BODY_TIMEOUT.spec,
+    &REQUEST_WAIT_MAX.spec,
+    &UPSTREAM_CONNECT_TIMEOUT.spec,
+    &UPSTREAM_ANSWER_TIMEOUT.spec,
+    &UPSTREAM_STALL_TIMEOUT.spec,
+    &RELAY_ATTEMPTS_MAX.spec,
+    &RELAY_KEEP_ALIVE_EVERY.spec,
+    &DRAIN_TIME_MAX.spec,
+    &DRAIN_TOKENS_MAX.spec,
+    &SHUTDOWN_GRACE.spec,
+    &COOLDOWN_UNAVAILABLE.spec,
+    &COOLDOWN_UPSTREAM.spec,
+    &COOLDOWN_OVERLOADED.spec,
+    &COOLDOWN_CREDENTIAL.spec,
+    &COOLDOWN_TIMEOUT.spec,
+    &COOLDOWN_RATE_LIMIT.spec,
+    &COOLDOWN_QUOTA.spec,
+    &COOLDOWN_PROVIDER_MAX.spec,
+];
