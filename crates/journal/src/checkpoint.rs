@@ -1,0 +1,114 @@
+//! The syncing thread: once a second what was written reaches the disk, and now and then moves from the WAL into the file.
+//!
+//! A checkpoint copies while the writer goes on; only the rest that came meanwhile is copied with the writer held, because
+//! otherwise a busy WAL would never be empty and grow without end.
+
+use crate::{error::JournalError, inbox::Core};
+use parking_lot::Mutex;
+use rusqlite::Connection;
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::Ordering,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::Duration,
+};
+
+/// The promise for the case that the operating system dies: about a second is lost.
+const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A WAL longer than this is checkpointed: some seconds of full load, and quickly read after a crash.
+const WAL_BYTES_MAX: u64 = 16 << 20;
+
+/// The thread's state.
+pub(crate) struct Checkpointer {
+    core: Arc<Core>,
+    connection: Connection,
+    files: Files,
+    gate: Arc<Mutex<()>>,
+    synced_commits: usize,
+    /// The last sync failed, and that was logged.
+    failing: bool,
+}
+
+/// The files themselves. Closing one drops SQLite's own locks on it (POSIX), so they are declared last wherever a connection
+/// stands beside them.
+pub(crate) struct Files {
+    main: File,
+    wal: File,
+}
+
+impl Files {
+    /// Opens both; they exist.
+    pub(crate) fn open(path: &Path) -> Result<Self, JournalError> {
+        let failed = |source| JournalError::System { operation: "open its own file for syncing", source };
+        let mut wal = path.as_os_str().to_owned();
+        wal.push("-wal");
+        Ok(Self { main: File::open(path).map_err(failed)?, wal: File::open(PathBuf::from(wal)).map_err(failed)? })
+    }
+
+    /// What was committed is on the disk afterwards.
+    pub(crate) fn sync_wal(&self) -> io::Result<()> {
+        self.wal.sync_data()
+    }
+}
+
+impl Checkpointer {
+    pub(crate) fn new(core: Arc<Core>, connection: Connection, files: Files, gate: Arc<Mutex<()>>) -> Self {
+        Self { core, connection, files, gate, synced_commits: 0, failing: false }
+    }
+
+    /// Runs until the other end of `stop` is gone, then syncs a last time.
+    pub(crate) fn run(mut self, stop: &Receiver<()>) {
+        loop {
+            let stopping = stop.recv_timeout(SYNC_INTERVAL) != Err(RecvTimeoutError::Timeout);
+            let synced = self.sync();
+            if synced.is_err() != self.failing {
+                self.failing = synced.is_err();
+                match synced {
+                    Ok(()) => tracing::info!("the journal is synced again"),
+                    Err(error) => tracing::error!(error = %error, "the journal cannot be synced"),
+                }
+            }
+            if stopping {
+                return;
+            }
+        }
+    }
+
+    fn sync(&mut self) -> Result<(), Box<dyn std::error::Error>> {
+        let commits = self.core.progress.commits.load(Ordering::Relaxed);
+        if commits != self.synced_commits {
+            self.files.sync_wal()?;
+            self.synced_commits = commits;
+        }
+        // When the disk is full, an emptied WAL is room to write.
+        if self.files.wal.metadata()?.len() > WAL_BYTES_MAX || self.core.slots.refusing.load(Ordering::Relaxed) {
+            self.checkpoint()?;
+        }
+        Ok(())
+    }
+
+    fn checkpoint(&self) -> Result<(), Box<dyn std::error::Error>> {
+        if self.copy()? {
+            return Ok(());
+        }
+        // Synced here, so that little is left to sync while the writer waits.
+        self.files.main.sync_data()?;
+        let _gate = self.gate.lock();
+        self.copy()?;
+        Ok(())
+    }
+
+    /// Copies what the WAL holds into the file; answers whether that was all.
+    fn copy(&self) -> rusqlite::Result<bool> {
+        self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
+            let (in_wal, copied): (i64, i64) = (row.get(1)?, row.get(2)?);
+            Ok(in_wal == copied)
+        })
+    }
+}

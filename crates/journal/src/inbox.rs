@@ -1,0 +1,244 @@
+//! What the writer has still to do. Pushing never waits; the number of slots bounds what can lie here.
+
+use crate::{
+    error::{JournalRefusal, NotWritten},
+    file::{BatchRange, EpochStart, Forgetting},
+};
+use parking_lot::{Condvar, Mutex};
+use std::{
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+use tokio::sync::{Notify, oneshot, watch};
+
+/// What the threads, the slots and the delivery share.
+pub(crate) struct Core {
+    pub(crate) inbox: Inbox,
+    pub(crate) slots: Slots,
+    pub(crate) progress: Progress,
+}
+
+/// Counts the attempts that are open.
+pub(crate) struct Slots {
+    max: usize,
+    taken: AtomicUsize,
+    /// The last write failed.
+    pub(crate) refusing: AtomicBool,
+}
+
+/// One of the slots; drop returns it. A record that is not written yet keeps it.
+pub(crate) struct Permit(Arc<Core>);
+
+/// How far the log has come. Records are numbered by their place in it, 1, 2, 3 …
+pub(crate) struct Progress {
+    /// The last record written.
+    pub(crate) written_seq: AtomicI64,
+    /// The last record that the ledger has.
+    pub(crate) delivered_seq: watch::Sender<i64>,
+    /// Something was written.
+    pub(crate) appended: Notify,
+    /// Somebody waits for delivery.
+    pub(crate) hurry: Notify,
+    /// Transactions so far, for the thread that syncs them.
+    pub(crate) commits: AtomicUsize,
+}
+
+/// One thing for the writer to do.
+pub(crate) enum Entry {
+    /// An attempt began. Numbered by [`Inbox::push_opening`], without gaps.
+    Opening(Vec<u8>),
+    /// An attempt ended.
+    Closing(Closing),
+    /// Say which record is the last, once everything before this is written.
+    Mark(oneshot::Sender<i64>),
+    /// Make the next batch out of what is in none.
+    Cut(oneshot::Sender<Result<Option<BatchRange>, rusqlite::Error>>),
+    /// Remove delivered records.
+    Forget(Forgetting, oneshot::Sender<Result<(), rusqlite::Error>>),
+    /// Begin a new epoch after a record; answers it, and its batch 0.
+    NewEpoch(i64, oneshot::Sender<Result<EpochStart, rusqlite::Error>>),
+}
+
+/// The end of an attempt.
+pub(crate) struct Closing {
+    /// Its opening, if it had one.
+    pub(crate) opening: Option<u64>,
+    /// The record; none: the opening's.
+    pub(crate) record: Option<Vec<u8>>,
+    pub(crate) permit: Permit,
+    /// Who waits for it; told once.
+    pub(crate) written: Option<oneshot::Sender<Result<(), NotWritten>>>,
+}
+
+/// How long the writer may sleep.
+pub(crate) struct Wait {
+    /// Until then nothing wakes it but the end.
+    pub(crate) quiet_until: Option<Instant>,
+    /// Then it must be awake; none: an opening wakes it too.
+    pub(crate) due: Option<Instant>,
+}
+
+/// Whether more will come.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// Yes.
+    Open,
+    /// No: what was taken is the last.
+    Last,
+}
+
+/// The queue.
+pub(crate) struct Inbox {
+    state: Mutex<State>,
+    arrived: Condvar,
+}
+
+struct State {
+    entries: Vec<Entry>,
+    next_opening: u64,
+    /// Something else than openings is there.
+    urgent: bool,
+    stopped: bool,
+    wakes: Wakes,
+}
+
+/// What wakes the sleeping writer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wakes {
+    Nothing,
+    Urgent,
+    Anything,
+}
+
+impl Core {
+    pub(crate) fn new(slots_max: usize, written_seq: i64) -> Self {
+        let state =
+            State { entries: Vec::new(), next_opening: 0, urgent: false, stopped: false, wakes: Wakes::Nothing };
+        Self {
+            inbox: Inbox { state: Mutex::new(state), arrived: Condvar::new() },
+            slots: Slots { max: slots_max, taken: AtomicUsize::new(0), refusing: AtomicBool::new(false) },
+            progress: Progress {
+                written_seq: AtomicI64::new(written_seq),
+                delivered_seq: watch::Sender::new(0),
+                appended: Notify::new(),
+                hurry: Notify::new(),
+                commits: AtomicUsize::new(0),
+            },
+        }
+    }
+
+    pub(crate) fn permit(self: &Arc<Self>) -> Result<Permit, JournalRefusal> {
+        if self.slots.refusing.load(Ordering::Relaxed) {
+            return Err(JournalRefusal::Unavailable);
+        }
+        let more = |taken| (taken < self.slots.max).then_some(taken + 1);
+        match self.slots.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more) {
+            Ok(_) => Ok(Permit(Arc::clone(self))),
+            Err(_) => Err(JournalRefusal::Full),
+        }
+    }
+}
+
+impl Core {
+    /// Nothing is taken on any more; the writer ends when it has written what is queued.
+    pub(crate) fn close_the_door(&self) {
+        self.slots.refusing.store(true, Ordering::Relaxed);
+        self.inbox.stop();
+        // A waiting delivery finds out that it is over.
+        self.progress.appended.notify_one();
+    }
+}
+
+impl Slots {
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+}
+
+impl Permit {
+    pub(crate) fn core(&self) -> Arc<Core> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.slots.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Inbox {
+    /// Queues the beginning of an attempt and numbers it; the first is 0.
+    pub(crate) fn push_opening(&self, record: Vec<u8>) -> u64 {
+        let mut state = self.state.lock();
+        let number = state.next_opening;
+        if !state.stopped {
+            state.next_opening += 1;
+            state.entries.push(Entry::Opening(record));
+            self.wake(state.wakes == Wakes::Anything);
+        }
+        number
+    }
+
+    /// Queues anything else. After [`stop`](Self::stop) it is dropped, and with it what it would answer.
+    pub(crate) fn push(&self, entry: Entry) {
+        let mut state = self.state.lock();
+        if state.stopped {
+            drop(state);
+            return drop(entry);
+        }
+        state.entries.push(entry);
+        state.urgent = true;
+        self.wake(state.wakes != Wakes::Nothing);
+    }
+
+    /// Takes nothing more.
+    pub(crate) fn stop(&self) {
+        self.state.lock().stopped = true;
+        self.arrived.notify_one();
+    }
+
+    /// Sleeps as `wait` says, then moves everything queued to `into`, which is empty.
+    pub(crate) fn take(&self, into: &mut Vec<Entry>, wait: &Wait) -> Turn {
+        let mut state = self.state.lock();
+        if let Some(until) = wait.quiet_until {
+            while !state.stopped && !self.arrived.wait_until(&mut state, until).timed_out() {}
+        }
+        while !state.stopped && !state.urgent {
+            match wait.due {
+                Some(due) => {
+                    state.wakes = Wakes::Urgent;
+                    if self.arrived.wait_until(&mut state, due).timed_out() {
+                        break;
+                    }
+                }
+                None if state.entries.is_empty() => {
+                    state.wakes = Wakes::Anything;
+                    self.arrived.wait(&mut state);
+                }
+                None => break,
+            }
+        }
+        state.wakes = Wakes::Nothing;
+        state.urgent = false;
+        mem::swap(into, &mut state.entries);
+        if state.stopped { Turn::Last } else { Turn::Open }
+    }
+
+    fn wake(&self, asleep: bool) {
+        if asleep {
+            self.arrived.notify_one();
+        }
+    }
+}
+
+impl Progress {
+    pub(crate) fn undelivered(&self) -> u64 {
+        let written = self.written_seq.load(Ordering::Acquire);
+        u64::try_from(written - *self.delivered_seq.borrow()).unwrap_or(0)
+    }
+}

@@ -1,0 +1,87 @@
+//! Reads batches back, for the delivery. Nothing is written here.
+
+use crate::{checkpoint::Files, file::BatchRange};
+use domain::Attempt;
+use rusqlite::{Connection, OpenFlags, params};
+use std::{io, path::Path};
+use store::packed::{self, PackedError};
+
+/// A connection of its own: reading never waits for the writer, nor the writer for it.
+pub(crate) struct Reader {
+    connection: Connection,
+    files: Files,
+}
+
+/// Why a batch cannot be read now.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    #[error("the journal could not be read")]
+    File(#[from] rusqlite::Error),
+    #[error("the journal could not be synced")]
+    Sync(#[from] io::Error),
+    #[error("a later version of the relay wrote the journal")]
+    Newer(#[source] PackedError),
+}
+
+impl Reader {
+    pub(crate) fn open(path: &Path, files: Files) -> rusqlite::Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        Ok(Self { connection: Connection::open_with_flags(path, flags)?, files })
+    }
+
+    /// Every batch that has a row, in order; never empty.
+    pub(crate) fn batches(&self) -> rusqlite::Result<Vec<BatchRange>> {
+        let all = "SELECT number, first_seq, last_seq FROM batch ORDER BY number";
+        self.connection.prepare_cached(all)?.query_map([], BatchRange::from_row)?.collect()
+    }
+
+    /// The records of a batch, synced to disk with its boundaries: only then may its number be told to anyone. None when they
+    /// are no longer kept.
+    pub(crate) fn attempts(&self, batch: BatchRange) -> Result<Option<Vec<Attempt>>, ReadError> {
+        const CHUNKS: &str = "SELECT records FROM chunk WHERE last_seq BETWEEN ? AND ? ORDER BY last_seq";
+        self.files.sync_wal()?;
+        let records = usize::try_from(batch.last_seq - batch.first_seq + 1).unwrap_or(0);
+        let mut unpacking = Unpacking { attempts: Vec::with_capacity(records), damaged: 0 };
+        let mut chunks = self.connection.prepare_cached(CHUNKS)?;
+        let mut rows = chunks.query(params![batch.first_seq, batch.last_seq])?;
+        while let Some(row) = rows.next()? {
+            let chunk = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
+            unpacking.chunk(chunk).map_err(ReadError::Newer)?;
+        }
+        if unpacking.damaged > 0 {
+            tracing::error!(
+                batch = batch.number,
+                records = unpacking.damaged,
+                "damaged records in the journal are left out"
+            );
+        }
+        Ok((unpacking.attempts.len() + unpacking.damaged == records).then_some(unpacking.attempts))
+    }
+}
+
+struct Unpacking {
+    attempts: Vec<Attempt>,
+    damaged: usize,
+}
+
+impl Unpacking {
+    /// A damaged record is left out; one of a later version stops everything, because that version can read it.
+    fn chunk(&mut self, mut chunk: &[u8]) -> Result<(), PackedError> {
+        while let Some(record) = next_record(&mut chunk) {
+            match packed::unpack(record) {
+                Ok(attempt) => self.attempts.push(attempt),
+                Err(PackedError::Damaged(_)) => self.damaged += 1,
+                Err(newer @ PackedError::Newer(_)) => return Err(newer),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn next_record<'a>(chunk: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (bytes, rest) = chunk.split_first_chunk()?;
+    let bytes = usize::try_from(u32::from_le_bytes(*bytes)).ok()?;
+    let (record, rest) = rest.split_at_checked(bytes)?;
+    *chunk = rest;
+    Some(record)
+}

@@ -1,0 +1,81 @@
+//! The place of one attempt in the journal, taken before the attempt begins. Nothing here waits or fails.
+
+use crate::{
+    error::NotWritten,
+    inbox::{Closing, Entry, Permit},
+};
+use domain::{Attempt, Outcome};
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+use store::packed;
+use tokio::sync::oneshot;
+
+/// The right to journal one attempt: what is told to it is queued at once, from any place, a `Drop` included.
+///
+/// Dropped unopened it returns its place. Dropped opened but not closed it closes with the opening's record.
+pub struct AttemptSlot {
+    /// None only while it is being closed or dropped.
+    permit: Option<Permit>,
+    opening: Option<u64>,
+}
+
+/// Resolves once the record is handed to the operating system: it survives the process from then on.
+///
+/// Cancel-safe: dropping it changes nothing about the record.
+#[must_use = "the client may see the end of its answer only when the record is written"]
+pub struct Written(oneshot::Receiver<Result<(), NotWritten>>);
+
+impl AttemptSlot {
+    pub(crate) fn new(permit: Permit) -> Self {
+        Self { permit: Some(permit), opening: None }
+    }
+
+    /// Queues the beginning: `attempt` as it would read if the process died now, with the outcome [`Outcome::Crashed`]. It is
+    /// written within some milliseconds, unless the attempt is closed before. A second call changes nothing.
+    pub fn open(&mut self, attempt: &Attempt) {
+        debug_assert_eq!(attempt.outcome, Outcome::Crashed, "an opening is the record of a crash");
+        if let (None, Some(permit)) = (self.opening, &self.permit) {
+            self.opening = Some(permit.core().inbox.push_opening(packed_record(attempt)));
+        }
+    }
+
+    /// Queues the end, opened or not.
+    pub fn close(mut self, attempt: &Attempt) -> Written {
+        let (written, receiver) = oneshot::channel();
+        self.queue(Some(packed_record(attempt)), Some(written));
+        Written(receiver)
+    }
+
+    fn queue(&mut self, record: Option<Vec<u8>>, written: Option<oneshot::Sender<Result<(), NotWritten>>>) {
+        let opening = self.opening.take();
+        if let Some(permit) = self.permit.take() {
+            let core = permit.core();
+            core.inbox.push(Entry::Closing(Closing { opening, record, permit, written }));
+        }
+    }
+}
+
+impl Drop for AttemptSlot {
+    fn drop(&mut self) {
+        if self.opening.is_some() {
+            self.queue(None, None);
+        }
+    }
+}
+
+impl Future for Written {
+    type Output = Result<(), NotWritten>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // The sender is dropped untold only when the journal was closed first.
+        Pin::new(&mut self.0).poll(context).map(|told| told.unwrap_or(Err(NotWritten)))
+    }
+}
+
+fn packed_record(attempt: &Attempt) -> Vec<u8> {
+    let mut record = Vec::new();
+    packed::pack(attempt, &mut record);
+    record
+}
