@@ -34,6 +34,40 @@ pub struct Month(Date);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Week(Date);
 
+/// The calendars of an installation, each from an instant on: past days keep the zone that they were counted in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CalendarSchedule {
+    first: Calendar,
+    /// Later calendars, by the instant from which each holds, ascending.
+    changes: Vec<(Timestamp, Calendar)>,
+}
+
+impl CalendarSchedule {
+    /// One calendar, always.
+    #[must_use]
+    pub const fn new(calendar: Calendar) -> Self {
+        Self { first: calendar, changes: Vec::new() }
+    }
+
+    /// `calendar` from `at` on; whatever was to begin later is dropped.
+    pub fn change(&mut self, at: Timestamp, calendar: Calendar) {
+        self.changes.retain(|(from, _)| *from < at);
+        self.changes.push((at, calendar));
+    }
+
+    /// The calendar that holds at `at`.
+    #[must_use]
+    pub fn at(&self, at: Timestamp) -> &Calendar {
+        self.changes.iter().rev().find(|(from, _)| *from <= at).map_or(&self.first, |(_, calendar)| calendar)
+    }
+
+    /// The calendar that will hold in the end.
+    #[must_use]
+    pub fn last(&self) -> &Calendar {
+        self.changes.last().map_or(&self.first, |(_, calendar)| calendar)
+    }
+}
+
 impl Calendar {
     /// Coordinated universal time.
     #[must_use]
@@ -231,6 +265,16 @@ mod tests {
         let day = Day::parse("2026-03-29").expect("a day");
         let length = zone.start_of(day.plus_days(1)).since(zone.start_of(day));
         assert_eq!(length.as_secs(), 23 * 3600);
+    }
+
+    #[test]
+    fn a_change_of_zone_leaves_the_days_before_it_alone() {
+        let mut schedule = CalendarSchedule::new(Calendar::utc());
+        let shanghai = Calendar::named("Asia/Shanghai").expect("a zone");
+        schedule.change(at("2026-11-24T00:00:00Z"), shanghai.clone());
+        assert_eq!(schedule.at(at("2026-11-23T23:59:59Z")), &Calendar::utc());
+        assert_eq!(schedule.at(at("2026-11-24T00:00:00Z")), &shanghai);
+        assert_eq!(schedule.last(), &shanghai);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub use account::{Account, AccountSettings, AuthScheme, HttpEndpoint, ModelMap, 
 pub use admin::{Admin, Role};
 pub use api_key::{ApiKey, ClientKind, Expiry, HashScheme, KeyHash, KeyState, Permissions};
 pub use attempt::{Attempt, AttemptKind, FailureKind, MODEL_OTHER, Outcome, client_text};
-pub use calendar::{Calendar, Day, Hour, Month, Week};
+pub use calendar::{Calendar, CalendarSchedule, Day, Hour, Month, Week};
 pub use health::{Cooldown, CooldownCause, CooldownScope};
 pub use id::{AccountId, AdminId, IdError, KeyId, RequestId, SessionId, UserId};
 pub use money::{Multiplier, NanoUsd, PicoUsd};

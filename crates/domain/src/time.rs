@@ -44,6 +44,13 @@ impl Timestamp {
     }
 }
 
+/// Reads an HTTP date in its preferred form, `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, 5.6.7).
+#[must_use]
+pub fn parse_http_date(text: &str) -> Option<Timestamp> {
+    let zoned = jiff::fmt::rfc2822::DateTimeParser::new().parse_zoned(text).ok()?;
+    Some(Timestamp(zoned.timestamp().as_millisecond()))
+}
+
 impl fmt::Display for Timestamp {
     /// RFC 3339 in UTC with milliseconds, `2026-11-23T09:30:00.000Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -70,6 +77,12 @@ mod tests {
         assert_eq!(at.to_string(), "2026-11-23T09:50:00.123Z");
         assert_eq!(Timestamp::parse_rfc3339(&at.to_string()), Some(at));
         assert_eq!(Timestamp::parse_rfc3339("2026-11-23T17:50:00.123+08:00"), Some(at));
+    }
+
+    #[test]
+    fn an_http_date_is_read() {
+        assert_eq!(parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Timestamp::from_ms(784_111_777_000)));
+        assert_eq!(parse_http_date("soon"), None);
     }
 
     #[test]

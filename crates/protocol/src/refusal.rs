@@ -69,6 +69,13 @@ pub enum Refusal {
         /// When another try may succeed.
         retry_after: Duration,
     },
+    /// The upstream refused in words that cannot be passed on.
+    UpstreamRefused {
+        /// Its status, 400 to 599.
+        status: u16,
+        /// When another try may succeed, if it said so.
+        retry_after: Option<Duration>,
+    },
     /// The upstream could not be reached, answered with nonsense, or broke off.
     UpstreamFailed,
     /// The upstream did not answer in time, or went silent.
@@ -145,6 +152,7 @@ impl Refusal {
             Self::UnsupportedEncoding => 415,
             Self::RateLimited { .. } => 429,
             Self::Internal => 500,
+            Self::UpstreamRefused { status, .. } => *status,
             Self::UpstreamFailed => 502,
             Self::NoAccount { .. } | Self::Busy { .. } => 503,
             Self::UpstreamTimeout => 504,
@@ -196,6 +204,9 @@ impl Refusal {
             .into(),
             Self::Overloaded { .. } => "The provider is overloaded. Try again later.".into(),
             Self::Busy { .. } => "The relay is busy. Try again in a moment.".into(),
+            Self::UpstreamRefused { status, .. } => {
+                format!("The provider refused the request with status {status}. Send it again; if it stays, ask the relay's administrator.").into()
+            }
             Self::UpstreamFailed => "The provider's answer failed or broke off. Send the request again.".into(),
             Self::UpstreamTimeout => "The provider did not answer in time. Send the request again.".into(),
             Self::Internal => {
@@ -225,6 +236,7 @@ impl Refusal {
             | Self::NoAccount { .. }
             | Self::Overloaded { .. }
             | Self::Busy { .. }
+            | Self::UpstreamRefused { .. }
             | Self::UpstreamFailed
             | Self::UpstreamTimeout
             | Self::Internal => true,
@@ -236,7 +248,7 @@ impl Refusal {
             Self::RateLimited { retry_after } | Self::Overloaded { retry_after } | Self::Busy { retry_after } => {
                 Some(*retry_after)
             }
-            Self::NoAccount { retry_after, .. } => *retry_after,
+            Self::NoAccount { retry_after, .. } | Self::UpstreamRefused { retry_after, .. } => *retry_after,
             _ => None,
         }
     }

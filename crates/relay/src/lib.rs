@@ -1,1 +1,37 @@
-//! The data plane: one request's corridor.
+//! The data plane: one request's corridor, from the client's bytes to the settled record. No administrator is known here.
+//!
+//! [`pipeline`] is the table of contents. Each room takes the previous room's typed result by value.
+
+mod accept;
+mod admit;
+mod answer;
+mod attempt;
+mod authenticate;
+mod body;
+mod budget;
+mod decode;
+mod directory;
+mod forward;
+mod health;
+mod keys;
+mod meter;
+pub mod metrics;
+mod model_list;
+mod pipeline;
+mod presence;
+mod prices;
+mod read;
+mod refuse;
+mod relay;
+mod route;
+mod select;
+mod settings;
+mod stream;
+mod verdict;
+mod watch;
+
+pub use body::RelayBody;
+pub use metrics::RelayMetrics;
+pub use relay::{Parts, Relay};
+pub use route::Route;
+pub use settings::RelaySettings;

@@ -91,20 +91,6 @@ impl NoChoice {
         };
         *self.reasons.entry(reason).or_default() += 1;
     }
-
-    /// Whether every account that could serve is only held back by the provider's rate limit.
-    #[must_use]
-    pub fn is_rate_limited(&self) -> bool {
-        let limited = |reason: &Reason| *reason == Reason::CoolingDown(domain::CooldownCause::RateLimit);
-        self.reasons.keys().any(limited) && self.reasons.keys().all(|reason| limited(reason) || reason.is_standing())
-    }
-}
-
-impl Reason {
-    /// Whether it lasts until an administrator changes it, so that waiting does not help.
-    const fn is_standing(self) -> bool {
-        matches!(self, Self::ModelNotServed | Self::Paused | Self::Expired)
-    }
 }
 
 impl fmt::Display for NoChoice {
@@ -206,7 +192,6 @@ mod tests {
         let seats = [(account("a", 1), limited(3_000_000), 0), (account("b", 1), limited(2_000_000), 0)];
         let none = pick(&seats, &demand(&[])).expect_err("none");
         assert_eq!(none.retry_at, Some(Timestamp::from_ms(2_000_000)));
-        assert!(none.is_rate_limited());
         assert_eq!(none.to_string(), "2 cooling down (rate_limit)");
         let over = [(account("a", 1), limited(1_000_000), 0)];
         assert_eq!(pick(&over, &demand(&[])).as_deref(), Ok("a"), "the end itself is over");
@@ -230,7 +215,6 @@ mod tests {
         let seats = [(paused, vec![], 0), (ended, vec![], 0), (other_model, vec![], 0)];
         let none = pick(&seats, &demand(&[])).expect_err("none");
         assert_eq!(none.to_string(), "1 without this model, 1 paused, 1 with an ended subscription");
-        assert!(!none.is_rate_limited());
         let elsewhere = Demand { platforms: &[Platform::Ccr], ..demand(&[]) };
         assert_eq!(pick(&seats, &elsewhere).expect_err("none").to_string(), "no account is configured for it");
     }

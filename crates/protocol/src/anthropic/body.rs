@@ -20,6 +20,12 @@ pub fn read_body(body: &[u8]) -> BodyReading {
     try_read(body).unwrap_or(BodyReading::Garbage)
 }
 
+/// Whether the whole body is one JSON object, whatever is in it.
+#[must_use]
+pub fn is_object(body: &[u8]) -> bool {
+    Members::of(body).all(|member| member.is_ok())
+}
+
 fn try_read(body: &[u8]) -> Result<BodyReading, Fault> {
     let (mut answer, mut counts) = (Answer::default(), Counts::default());
     let (mut failure, mut content, mut is_message) = (None, OutputEstimate::default(), false);

@@ -10,6 +10,6 @@ pub(crate) mod refusal;
 mod scan;
 mod stream;
 
-pub use body::read_body;
+pub use body::{is_object, read_body};
 pub use scan::scan;
 pub use stream::UsageReader;

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use domain::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Models on a page that names no limit, and most that one may name: the provider's figures.
 pub const PAGE_LIMIT_DEFAULT: usize = 20;
@@ -69,6 +69,16 @@ struct WireModel<'a> {
     created_at: String,
 }
 
+#[derive(Deserialize)]
+struct ReadList {
+    data: Vec<ReadModel>,
+}
+
+#[derive(Deserialize)]
+struct ReadModel {
+    id: String,
+}
+
 impl Page {
     /// Reads the query's `limit`, `after_id` and `before_id`, as given.
     ///
@@ -128,6 +138,14 @@ impl WireList<'_> {
     fn to_json(&self) -> Bytes {
         serde_json::to_vec(self).expect("texts and booleans are always JSON").into()
     }
+}
+
+/// The ids in a provider's answer, in its order; none when it is not such an answer.
+#[must_use]
+pub fn ids(list: &[u8]) -> Vec<String> {
+    serde_json::from_slice::<ReadList>(list)
+        .map(|list| list.data.into_iter().map(|model| model.id).collect())
+        .unwrap_or_default()
 }
 
 impl<'a> From<&'a Model> for WireModel<'a> {

@@ -1,0 +1,262 @@
+//! One upstream attempt, from its opening in the journal to its one settlement. Whatever is dropped, it settles.
+
+use crate::{
+    admit::Admission,
+    directory::Seat,
+    relay::Relay,
+    select::{Assignment, Lease, wanted},
+};
+use accounting::{Match, PriceTraits, Pricing};
+use domain::{
+    Attempt, AttemptKind, Dialect, FailureKind, Hour, MODEL_OTHER, NanoUsd, Outcome, TokenUsage, UsageSource,
+    client_text,
+};
+use http::{HeaderMap, header};
+use journal::{AttemptSlot, Written};
+use protocol::{Answer, Reading, Tariff};
+use scheduling::{Failure, cooldown_after};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Whether the client's answer comes from an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Finality {
+    /// It does.
+    Final,
+    /// Another attempt follows.
+    Superseded,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Settlement {
+    pub(crate) outcome: Outcome,
+    pub(crate) failure: Option<FailureKind>,
+    pub(crate) reading: Option<Reading>,
+    pub(crate) finality: Finality,
+}
+
+/// An attempt that is owed a settlement. Dropping it settles it as far as is known.
+pub(crate) struct OpenAttempt {
+    relay: Arc<Relay>,
+    owed: Option<Box<Owed>>,
+    /// The account.
+    pub(crate) seat: Arc<Seat>,
+    _lease: Option<Arc<Lease>>,
+    asked: Tariff,
+    began: Instant,
+}
+
+struct Owed {
+    slot: AttemptSlot,
+    record: Attempt,
+}
+
+impl OpenAttempt {
+    /// Opens attempt `number` in the journal. Nothing was sent upstream before.
+    pub(crate) fn begin(
+        relay: Arc<Relay>,
+        mut slot: AttemptSlot,
+        admission: &Admission,
+        assignment: Assignment,
+        number: u8,
+    ) -> Self {
+        let mut record = record(&relay, admission, number);
+        let account = &assignment.seat.account;
+        record.account = Some(account.id.clone());
+        record.platform = Some(account.platform());
+        record.model_upstream = upstream_model(admission, account).into();
+        record.note = assignment.note;
+        slot.open(&record);
+        let asked = admission.inbound.scan.as_ref().map(|scan| scan.tariff.clone()).unwrap_or_default();
+        let owed = Some(Box::new(Owed { slot, record }));
+        Self { relay, owed, seat: assignment.seat, _lease: assignment.lease, asked, began: Instant::now() }
+    }
+
+    /// Notes the head of the upstream's answer.
+    pub(crate) fn answered(&mut self, status: u16, headers: &HeaderMap) {
+        if let Some(owed) = &mut self.owed {
+            owed.record.status = Some(status);
+            let id = ["request-id", "x-request-id"].iter().find_map(|name| headers.get(*name));
+            owed.record.upstream_request_id = client_text(id.and_then(|id| id.to_str().ok()).unwrap_or_default());
+        }
+    }
+
+    /// Notes the first byte of upstream content.
+    pub(crate) fn first_byte(&mut self) {
+        let elapsed = whole_ms(self.began.elapsed());
+        if let Some(owed) = &mut self.owed {
+            owed.record.first_byte_ms.get_or_insert(u32::try_from(elapsed).unwrap_or(u32::MAX));
+        }
+    }
+
+    /// The upstream's HTTP status, if one came.
+    pub(crate) fn status(&self) -> Option<u16> {
+        self.owed.as_ref().and_then(|owed| owed.record.status)
+    }
+
+    /// What the failure does to the account. Once per failed attempt, whoever settles it.
+    pub(crate) fn blame(&self, failure: &Failure) {
+        let relay = &self.relay;
+        if let Some(cooldown) = cooldown_after(failure, &relay.settings.cooldowns, relay.clock.now()) {
+            relay.health.cooled_down(&self.seat, cooldown);
+        }
+    }
+
+    /// Settles, once: prices the usage and closes the record. What is returned resolves when the record is safe.
+    pub(crate) fn settle(mut self, settlement: &Settlement) -> Option<Written> {
+        self.close(settlement)
+    }
+
+    fn close(&mut self, settlement: &Settlement) -> Option<Written> {
+        let Owed { slot, mut record } = *self.owed.take()?;
+        let reading = settlement.reading.as_ref();
+        record.outcome = settlement.outcome;
+        record.failure = settlement.failure;
+        record.is_final = settlement.finality == Finality::Final;
+        record.ended_at = record.started_at.plus(self.began.elapsed());
+        record.usage = reading.map_or(TokenUsage::ZERO, |reading| reading.usage);
+        record.usage_source = reading.map_or(UsageSource::None, |reading| reading.source);
+        self.price(&mut record, reading.map(|reading| &reading.answer));
+        if settlement.outcome == Outcome::Completed {
+            self.relay.health.served(&self.seat);
+        }
+        self.relay.metrics.settled(&record, self.began.elapsed());
+        log(&record);
+        Some(slot.close(&record))
+    }
+
+    fn price(&self, record: &mut Attempt, answer: Option<&Answer>) {
+        if record.kind != AttemptKind::Message {
+            record.usage = TokenUsage::ZERO;
+            return;
+        }
+        let told = answer.map(|answer| &answer.tariff);
+        let either = |field: fn(&Tariff) -> &Option<String>| {
+            told.and_then(|tariff| field(tariff).as_deref()).or(field(&self.asked).as_deref())
+        };
+        let traits = PriceTraits {
+            service_tier: either(|tariff| &tariff.service_tier),
+            speed: either(|tariff| &tariff.speed),
+            inference_geo: either(|tariff| &tariff.inference_geo),
+        };
+        let (dialect, day, usage) = (record.dialect, record.hour.day(), &record.usage);
+        let prices = self.relay.prices.current();
+        let by = |model| prices.price(&Pricing { model, dialect, day, usage, traits });
+        // What was served is what is paid; a model that only the mapping knows costs what the client asked for.
+        let mut priced = by(&record.model_upstream);
+        if priced.how == Match::Unknown && record.model_upstream != record.model_requested {
+            priced = by(wanted(&record.model_requested).1);
+        }
+        if &*record.model == MODEL_OTHER {
+            record.model = priced.model_key;
+        }
+        record.cost = priced.cost;
+        record.cost_rated = priced.cost;
+        record.price = priced.price;
+    }
+}
+
+impl Drop for OpenAttempt {
+    fn drop(&mut self) {
+        let status = self.status();
+        let outcome =
+            Settlement { outcome: Outcome::Abandoned, failure: None, reading: None, finality: Finality::Final };
+        if self.close(&outcome).is_some() {
+            tracing::debug!(status, account.id = %self.seat.account.id, "an attempt was dropped before its end");
+        }
+    }
+}
+
+/// The record of a request that came to no attempt.
+pub(crate) fn settle_unserved(relay: &Relay, slot: AttemptSlot, admission: &Admission, reasons: &str) -> Written {
+    let mut record = record(relay, admission, 0);
+    record.outcome = if admission.presence.has_left() { Outcome::Abandoned } else { Outcome::Refused };
+    record.failure = Some(FailureKind::NoAccount);
+    record.is_final = true;
+    record.ended_at = relay.clock.now();
+    record.note = client_text(reasons);
+    relay.metrics.settled(&record, record.ended_at.since(record.started_at));
+    log(&record);
+    slot.close(&record)
+}
+
+/// The record as it would read if the process died now.
+fn record(relay: &Relay, admission: &Admission, number: u8) -> Attempt {
+    let inbound = &admission.inbound;
+    let requested = inbound.scan.as_ref().map_or("", |scan| scan.model.as_str());
+    let now = relay.clock.now();
+    Attempt {
+        request_id: inbound.id.clone(),
+        attempt_no: number,
+        is_final: true,
+        kind: inbound.kind,
+        key: Some(inbound.key.id.clone()),
+        user: inbound.key.owner.clone(),
+        account: None,
+        platform: None,
+        dialect: Dialect::Anthropic,
+        model: relay.prices.model_key(wanted(requested).1),
+        model_requested: client_text(requested),
+        model_upstream: Arc::default(),
+        streamed: inbound.scan.as_ref().is_some_and(|scan| scan.stream),
+        admitted_at: inbound.at,
+        hour: hour(relay, inbound.at),
+        started_at: now,
+        ended_at: now,
+        first_byte_ms: None,
+        outcome: Outcome::Crashed,
+        failure: None,
+        status: None,
+        usage: TokenUsage::ZERO,
+        usage_source: UsageSource::None,
+        cost: NanoUsd::ZERO,
+        cost_rated: NanoUsd::ZERO,
+        price: Arc::default(),
+        client: client_text(header_text(&inbound.head.headers, &header::USER_AGENT)),
+        upstream_request_id: Arc::default(),
+        note: Arc::default(),
+    }
+}
+
+fn hour(relay: &Relay, at: domain::Timestamp) -> Hour {
+    relay.calendar.at(at).hour(at)
+}
+
+/// The model as `account` is asked for it.
+pub(crate) fn upstream_model(admission: &Admission, account: &domain::Account) -> String {
+    let requested = admission.inbound.scan.as_ref().map_or("", |scan| scan.model.as_str());
+    let model = wanted(requested).1;
+    account.models.upstream_name(model).unwrap_or(model).to_owned()
+}
+
+fn header_text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn whole_ms(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// One line per attempt, with the field names of the books.
+fn log(record: &Attempt) {
+    tracing::info!(
+        request.id = %record.request_id,
+        attempt = record.attempt_no,
+        kind = %record.kind,
+        key.id = record.key.as_ref().map(domain::KeyId::as_str),
+        account.id = record.account.as_ref().map(domain::AccountId::as_str),
+        model = &*record.model,
+        outcome = %record.outcome,
+        failure = record.failure.map(FailureKind::as_str),
+        status = record.status,
+        tokens = record.usage.total(),
+        cost_usd = %record.cost,
+        first_byte_ms = record.first_byte_ms,
+        duration_ms = whole_ms(record.ended_at.since(record.started_at)),
+        "{}",
+        if &*record.model == MODEL_OTHER && record.kind == AttemptKind::Message { "settled; the model has no price of its own" } else { "settled" },
+    );
+}

@@ -1,0 +1,329 @@
+//! Room 4: the request goes to the account, and its answer is looked at until its first content. Up to there another account may take over.
+
+use crate::{
+    admit::Admission,
+    attempt::{Finality, OpenAttempt, Settlement, upstream_model},
+    body::RelayBody,
+    budget::Budget,
+    decode::{self, Coding},
+    directory::Seat,
+    meter::{Flow, Metered},
+    model_list,
+    presence::Presence,
+    relay::Relay,
+    stream::{AnswerStream, Step},
+    verdict::{Refused, Verdict, answer_headers, judge_content, judge_silence, judge_status},
+};
+use bytes::{Bytes, BytesMut};
+use domain::{AttemptKind, FailureKind, Outcome};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, response};
+use http_body_util::BodyExt;
+use protocol::{
+    BodyReading, Ending, Reading, anthropic,
+    headers::{Body, forwards_request_header, is_connection_option},
+    scan::replace_model_in_parts,
+};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+use upstream::{Operation, UpstreamBody, client::Parts};
+
+/// Largest answer that is no stream, in bytes: a model's longest output with room to spare.
+const DOCUMENT_BYTES_MAX: u64 = 64 << 20;
+
+/// Largest error body that is read, in bytes, and how long it may take; providers' errors have a few hundred bytes.
+const ERROR_BYTES_MAX: u64 = 256 << 10;
+/// See [`ERROR_BYTES_MAX`].
+const ERROR_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Bytes of a stream that may come before its first content: a greeting and pings.
+const GREETING_BYTES_MAX: usize = 64 << 10;
+
+/// What came of an attempt.
+pub(crate) enum Forwarded {
+    /// The client's answer.
+    Answered(Response<RelayBody>),
+    /// None, and no byte of content was seen.
+    Failed(Box<FailedAttempt>),
+}
+
+/// An attempt that failed. It is not settled: whether it was the last is not known in this room.
+pub(crate) struct FailedAttempt {
+    pub(crate) attempt: OpenAttempt,
+    pub(crate) verdict: Verdict,
+}
+
+/// An answer whose content has begun or ended.
+enum Opening {
+    Content(VecDeque<Bytes>),
+    Whole(VecDeque<Bytes>, Bytes),
+    Failed(FailureKind),
+}
+
+impl Relay {
+    /// Sends the request as `attempt` and waits for the answer's first content.
+    pub(crate) async fn forward(self: &Arc<Self>, admission: &Admission, mut attempt: OpenAttempt) -> Forwarded {
+        let Ok(request) = upstream_request(admission, &attempt.seat) else {
+            return failed(attempt, judge_content(StatusCode::BAD_GATEWAY, FailureKind::Request));
+        };
+        let (head, body) = match self.client.send(request).await {
+            Ok(answer) => answer.into_parts(),
+            Err(error) => {
+                tracing::warn!(account.id = %attempt.seat.account.id, error = &error as &dyn std::error::Error, "no answer");
+                return failed(attempt, judge_silence(&error));
+            }
+        };
+        attempt.answered(head.status.as_u16(), &head.headers);
+        if !head.status.is_success() {
+            return self.refused(attempt, &head, body).await;
+        }
+        let Some(codings) = codings(&head.headers) else {
+            return failed(attempt, judge_content(head.status, FailureKind::Broken));
+        };
+        if is_stream(&head.headers, admission) {
+            self.stream(admission, attempt, head, AnswerStream::new(body, codings)).await
+        } else {
+            self.document(admission, attempt, head, (body, codings)).await
+        }
+    }
+
+    async fn refused(&self, attempt: OpenAttempt, head: &response::Parts, body: UpstreamBody) -> Forwarded {
+        let codings = codings(&head.headers).unwrap_or_default();
+        let reading = tokio::time::timeout(ERROR_TIME_MAX, self.read_whole((body, codings), ERROR_BYTES_MAX)).await;
+        let body = reading.ok().flatten().map(|(body, _hold)| body).unwrap_or_default();
+        let host = attempt.seat.destination.host();
+        let refused = Refused { status: head.status, headers: &head.headers, body, host };
+        let verdict = judge_status(refused, self.clock.now());
+        failed(attempt, verdict)
+    }
+
+    async fn stream(
+        self: &Arc<Self>,
+        admission: &Admission,
+        mut attempt: OpenAttempt,
+        head: response::Parts,
+        mut stream: AnswerStream,
+    ) -> Forwarded {
+        let opening = tokio::time::timeout(self.settings.stall_max, open(&mut stream, &admission.presence)).await;
+        let (begun, last) = match opening {
+            Ok(Opening::Content(begun)) => (begun, None),
+            Ok(Opening::Whole(begun, last)) => (begun, Some(last)),
+            Ok(Opening::Failed(kind)) => return failed(attempt, judge_content(head.status, kind)),
+            Err(_elapsed) => return failed(attempt, judge_content(head.status, FailureKind::Timeout)),
+        };
+        attempt.first_byte();
+        let mut response = Response::new(RelayBody::empty());
+        *response.status_mut() = head.status;
+        *response.headers_mut() = answer_headers(&head.headers, Body::Changed);
+        response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
+        response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+        let flow = Flow { stream, attempt };
+        let (id, presence) = (admission.inbound.id.clone(), admission.presence.clone());
+        let mut metered = Metered::new(Arc::clone(self), id, presence, flow, begun);
+        if let Some(last) = last {
+            metered.finish_at_once(last);
+        }
+        *response.body_mut() = RelayBody::metered(metered);
+        Forwarded::Answered(response)
+    }
+
+    async fn document(
+        &self,
+        admission: &Admission,
+        mut attempt: OpenAttempt,
+        head: response::Parts,
+        body: (UpstreamBody, Vec<Coding>),
+    ) -> Forwarded {
+        let reading = tokio::time::timeout(self.settings.stall_max, self.read_whole(body, DOCUMENT_BYTES_MAX)).await;
+        let (document, _hold) = match reading {
+            Ok(Some(document)) => document,
+            Ok(None) => return failed(attempt, judge_content(head.status, FailureKind::Broken)),
+            Err(_elapsed) => return failed(attempt, judge_content(head.status, FailureKind::Timeout)),
+        };
+        attempt.first_byte();
+        let reading = match understand(admission.inbound.kind, &document) {
+            Ok(reading) => reading,
+            Err(kind) => return failed(attempt, judge_content(head.status, kind)),
+        };
+        let document = match admission.inbound.kind {
+            AttemptKind::ModelList => model_list::as_seen_by(admission, &attempt.seat, document),
+            _ => document,
+        };
+        let outcome = if admission.presence.has_left() { Outcome::Abandoned } else { Outcome::Completed };
+        let settlement = Settlement { outcome, failure: None, reading, finality: Finality::Final };
+        if let Some(written) = attempt.settle(&settlement)
+            && let Err(error) = written.await
+        {
+            tracing::error!(error = %error, "a record is not safe yet");
+        }
+        let mut response = Response::new(RelayBody::from(document));
+        *response.status_mut() = head.status;
+        *response.headers_mut() = answer_headers(&head.headers, Body::Changed);
+        Forwarded::Answered(response)
+    }
+
+    /// A whole body, decoded; none when it broke or is larger than `bytes_max`.
+    async fn read_whole(
+        &self,
+        (body, codings): (UpstreamBody, Vec<Coding>),
+        bytes_max: u64,
+    ) -> Option<(Bytes, crate::budget::Hold)> {
+        let mut hold = Budget::hold();
+        let mut whole = self.collect(Source::Body(body), bytes_max, &mut hold).await?;
+        for coding in codings.into_iter().rev() {
+            whole = self.collect(Source::Coded(decode::Decoder::of_bytes(coding, whole)), bytes_max, &mut hold).await?;
+        }
+        Some((whole, hold))
+    }
+
+    async fn collect(&self, mut source: Source, bytes_max: u64, hold: &mut crate::budget::Hold) -> Option<Bytes> {
+        let mut first = source.next().await?.ok()?;
+        let mut joined = BytesMut::new();
+        while let Some(piece) = source.next().await {
+            let piece = piece.ok()?;
+            joined.extend_from_slice(&std::mem::take(&mut first));
+            joined.extend_from_slice(&piece);
+            if joined.len() as u64 > bytes_max {
+                return None;
+            }
+            self.buffers.cover(hold, joined.len() as u64).await.ok()?;
+        }
+        Some(if joined.is_empty() { first } else { joined.freeze() })
+    }
+}
+
+fn upstream_request(admission: &Admission, seat: &Seat) -> Result<Request<Parts>, http::Error> {
+    let inbound = &admission.inbound;
+    let operation = match inbound.kind {
+        AttemptKind::Message | AttemptKind::AccountTest => Operation::Messages,
+        AttemptKind::CountTokens => Operation::CountTokens,
+        AttemptKind::ModelList => Operation::Models,
+    };
+    let query = inbound.head.uri.query().map(without_key).filter(|query| !query.is_empty());
+    let uri = seat.destination.uri(operation, query.as_deref())?;
+    let mut request = Request::new(upstream_body(admission, seat));
+    *request.method_mut() = inbound.head.method.clone();
+    *request.uri_mut() = uri;
+    let was_decoded = inbound.head.headers.contains_key(header::CONTENT_ENCODING);
+    *request.headers_mut() =
+        request_headers(&inbound.head.headers, if was_decoded { Body::Changed } else { Body::AsSent });
+    let (name, value) = seat.destination.credential();
+    request.headers_mut().insert(name.clone(), value.clone());
+    request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    Ok(request)
+}
+
+/// The client's bytes, with the model's name replaced where the account has another for it.
+fn upstream_body(admission: &Admission, seat: &Seat) -> Parts {
+    let inbound = &admission.inbound;
+    let Some(scan) = &inbound.scan else { return Parts::default() };
+    let model = upstream_model(admission, &seat.account);
+    if model == scan.model {
+        return inbound.body.clone().into();
+    }
+    replace_model_in_parts(&inbound.body, scan, &model).into_iter().collect()
+}
+
+fn failed(attempt: OpenAttempt, verdict: Verdict) -> Forwarded {
+    Forwarded::Failed(Box::new(FailedAttempt { attempt, verdict }))
+}
+
+/// Where a body is collected from.
+enum Source {
+    Body(UpstreamBody),
+    Coded(decode::Decoder),
+}
+
+impl Source {
+    async fn next(&mut self) -> Option<Result<Bytes, ()>> {
+        match self {
+            Self::Coded(decoder) => Some(decoder.next().await?.map_err(drop)),
+            Self::Body(body) => loop {
+                match body.frame().await? {
+                    Ok(frame) => {
+                        if let Ok(piece) = frame.into_data() {
+                            return Some(Ok(piece));
+                        }
+                    }
+                    Err(_) => return Some(Err(())),
+                }
+            },
+        }
+    }
+}
+
+/// Reads a stream up to its first content. What greets before it is held back, so that another account can still serve.
+async fn open(stream: &mut AnswerStream, presence: &Presence) -> Opening {
+    let (mut begun, mut bytes) = (VecDeque::new(), 0);
+    while bytes <= GREETING_BYTES_MAX {
+        let Step::Events { before, terminal } = stream.next().await else {
+            return Opening::Failed(FailureKind::Broken);
+        };
+        bytes += before.len();
+        begun.extend(Some(before).filter(|before| !before.is_empty()));
+        match (terminal, stream.ending()) {
+            (Some(last), Some(Ending::Failed(error))) if !stream.content_seen() => {
+                drop(last);
+                return Opening::Failed(error.kind.failure());
+            }
+            (Some(last), _) => return Opening::Whole(begun, last),
+            (None, _) if stream.content_seen() || presence.has_left() => return Opening::Content(begun),
+            (None, _) => {}
+        }
+    }
+    Opening::Failed(FailureKind::Broken)
+}
+
+/// Whether a document is the answer that was asked for, and its usage.
+fn understand(kind: AttemptKind, document: &[u8]) -> Result<Option<Reading>, FailureKind> {
+    match (anthropic::read_body(document), kind) {
+        (BodyReading::Error(error), _) => Err(error.kind.failure()),
+        (BodyReading::Answer(reading), AttemptKind::Message | AttemptKind::AccountTest) => Ok(Some(reading)),
+        (_, AttemptKind::CountTokens | AttemptKind::ModelList) if anthropic::is_object(document) => Ok(None),
+        _ => Err(FailureKind::Broken),
+    }
+}
+
+/// The codings to undo, in the order in which they were applied; none when one is not known.
+fn codings(headers: &HeaderMap) -> Option<Vec<Coding>> {
+    match headers.get(header::CONTENT_ENCODING) {
+        None => Some(Vec::new()),
+        Some(value) => Coding::parse_list(value.to_str().ok()?),
+    }
+}
+
+/// By what the answer says it is; by what was asked for where it says nothing.
+fn is_stream(headers: &HeaderMap, admission: &Admission) -> bool {
+    let asked = admission.inbound.scan.as_ref().is_some_and(|scan| scan.stream);
+    match headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) {
+        Some(content_type) => content_type.trim_start().to_ascii_lowercase().starts_with("text/event-stream"),
+        None => asked,
+    }
+}
+
+fn request_headers(headers: &HeaderMap, body: Body) -> HeaderMap {
+    let connection = headers.get(header::CONNECTION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let mut forwarded = HeaderMap::with_capacity(headers.len() + 2);
+    for (name, value) in headers {
+        if forwards_request_header(name.as_str(), body) && !is_connection_option(connection, name.as_str()) {
+            forwarded.append(name.clone(), value.clone());
+        }
+    }
+    forwarded
+}
+
+/// The client's query without a key of ours in it.
+fn without_key(query: &str) -> String {
+    let kept = query.split('&').filter(|pair| !pair.starts_with("key=") && *pair != "key");
+    kept.collect::<Vec<_>>().join("&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_in_the_query_does_not_go_upstream() {
+        assert_eq!(without_key("beta=true&key=cr_x"), "beta=true");
+        assert_eq!(without_key("key=cr_x"), "");
+        assert_eq!(without_key("monkey=1"), "monkey=1");
+    }
+}

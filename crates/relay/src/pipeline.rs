@@ -1,0 +1,117 @@
+//! The corridor: one request, room by room. Each room takes the previous one's result by value.
+
+use crate::{
+    admit::Admission,
+    attempt::{Finality, OpenAttempt, Settlement, settle_unserved},
+    body::RelayBody,
+    forward::{FailedAttempt, Forwarded},
+    refuse::Told,
+    relay::Relay,
+    route::Route,
+    verdict::{Elsewhere, Verdict},
+};
+use bytes::Bytes;
+use domain::{AccountId, AttemptKind, Outcome, RequestId};
+use http::{Request, Response};
+use http_body::Body;
+use protocol::Refusal;
+use scheduling::NoChoice;
+use std::sync::Arc;
+
+impl Relay {
+    /// Answers one request of the data plane. It fails never: what goes wrong is told in the client's dialect.
+    ///
+    /// Cancel-safe: what was set in motion is settled, whenever this is dropped.
+    pub async fn handle<B>(self: &Arc<Self>, route: Route, request: Request<B>) -> Response<RelayBody>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let id = RequestId::from_uuid(uuid::Uuid::now_v7());
+        match route {
+            Route::Hello => Response::new(RelayBody::empty()),
+            Route::WrongMethod { allow } => self.refuse(&id, Refusal::MethodNotAllowed { allow }.into()),
+            Route::Call(kind) => match self.enter(id.clone(), kind, request).await {
+                Ok(admission) => self.relay(admission).await,
+                Err(refusal) => self.refuse(&id, refusal.into()),
+            },
+        }
+    }
+
+    /// The rooms that a request passes once.
+    async fn enter<B>(&self, id: RequestId, kind: AttemptKind, request: Request<B>) -> Result<Admission, Refusal>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let arrival = self.accept(id, kind, request);
+        let caller = self.authenticate(arrival).await?;
+        let inbound = self.read(caller).await?;
+        self.admit(inbound)
+    }
+
+    /// The rooms that a request may pass again with another account.
+    async fn relay(self: &Arc<Self>, admission: Admission) -> Response<RelayBody> {
+        let (id, presence) = (admission.inbound.id.clone(), admission.presence.clone());
+        let streamed = admission.inbound.scan.as_ref().is_some_and(|scan| scan.stream);
+        let work = Arc::clone(self).serve(admission);
+        self.answer(&id, presence, streamed, work).await
+    }
+
+    async fn serve(self: Arc<Self>, mut admission: Admission) -> Result<Response<RelayBody>, Told> {
+        let mut tried: Vec<AccountId> = Vec::new();
+        let mut failed: Option<Box<FailedAttempt>> = None;
+        loop {
+            let assignment = match self.select(&admission, &tried).await {
+                Ok(assignment) => assignment,
+                Err(none) => return Err(self.give_up(admission, failed, &none).await),
+            };
+            let Ok(slot) = admission.slot.take().map_or_else(|| self.journal.try_slot(), Ok) else {
+                return Err(self.give_up(admission, failed, &NoChoice::default()).await);
+            };
+            // The attempt before goes into the books as soon as it is sure that another follows.
+            if let Some(FailedAttempt { attempt, verdict }) = failed.take().map(|failed| *failed) {
+                drop(attempt.settle(&refused(&verdict, Outcome::Refused, Finality::Superseded)));
+            }
+            tried.push(assignment.seat.account.id.clone());
+            let number = u8::try_from(tried.len()).unwrap_or(u8::MAX);
+            let attempt = OpenAttempt::begin(Arc::clone(&self), slot, &admission, assignment, number);
+            match self.forward(&admission, attempt).await {
+                Forwarded::Answered(response) => return Ok(response),
+                Forwarded::Failed(last) => {
+                    last.attempt.blame(&last.verdict.failure);
+                    let may_go_on = last.verdict.elsewhere == Elsewhere::MayServe
+                        && number < self.settings.attempts_max
+                        && !admission.presence.has_left();
+                    failed = Some(last);
+                    if !may_go_on {
+                        return Err(self.give_up(admission, failed, &NoChoice::default()).await);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Settles what is owed, and says what the client is told: the last failure, or why there was no attempt.
+    async fn give_up(&self, mut admission: Admission, failed: Option<Box<FailedAttempt>>, none: &NoChoice) -> Told {
+        let outcome = if admission.presence.has_left() { Outcome::Abandoned } else { Outcome::Refused };
+        let (written, told) = if let Some(failed) = failed {
+            let FailedAttempt { attempt, verdict } = *failed;
+            (attempt.settle(&refused(&verdict, outcome, Finality::Final)), verdict.told)
+        } else {
+            let reasons = none.to_string();
+            let retry_after = none.retry_at.map(|at| at.since(self.clock.now()));
+            let slot = admission.slot.take();
+            let written = slot.map(|slot| settle_unserved(self, slot, &admission, &reasons));
+            (written, Refusal::NoAccount { reasons, retry_after }.into())
+        };
+        if let Some(written) = written
+            && let Err(error) = written.await
+        {
+            tracing::error!(error = %error, "a record is not safe yet");
+        }
+        told
+    }
+}
+
+fn refused(verdict: &Verdict, outcome: Outcome, finality: Finality) -> Settlement {
+    Settlement { outcome, failure: Some(verdict.failure.kind), reading: None, finality }
+}

@@ -1,0 +1,175 @@
+//! Still room 1: the body is read, and what it asks for is checked against the key.
+
+use crate::{
+    accept::Arrival,
+    authenticate::Caller,
+    budget::{Budget, BudgetSpent, Hold},
+    decode,
+    refuse::BUSY_RETRY_AFTER,
+    relay::Relay,
+};
+use bytes::{Bytes, BytesMut};
+use domain::{ApiKey, AttemptKind, RequestId, Timestamp};
+use http::{HeaderMap, header, request};
+use http_body::Body;
+use http_body_util::BodyExt;
+use protocol::{Refusal, Scan};
+use std::sync::Arc;
+
+/// A request that was understood, from a client that may ask it.
+pub(crate) struct Inbound {
+    /// Its identity.
+    pub(crate) id: RequestId,
+    /// When it came.
+    pub(crate) at: Timestamp,
+    /// What it asks for.
+    pub(crate) kind: AttemptKind,
+    /// The key.
+    pub(crate) key: Arc<ApiKey>,
+    /// Method, URL and headers.
+    pub(crate) head: request::Parts,
+    /// What routing needs of the body; none for a call without one.
+    pub(crate) scan: Option<Scan>,
+    /// The body, decompressed.
+    pub(crate) body: Bytes,
+    /// The memory that it takes.
+    pub(crate) _hold: Hold,
+}
+
+impl Relay {
+    /// Reads the body within all bounds and checks the model. Cancel-safe in that nothing is owed yet.
+    pub(crate) async fn read<B>(&self, caller: Caller<B>) -> Result<Inbound, Refusal>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let Caller { key, arrival: Arrival { id, at, kind, head, body } } = caller;
+        let mut hold = Budget::hold();
+        let body = if kind == AttemptKind::ModelList {
+            Bytes::new()
+        } else {
+            let reading = self.read_body(&head.headers, body, &mut hold);
+            tokio::time::timeout(self.settings.body_timeout, reading).await.map_err(|_| Refusal::RequestTimeout)??
+        };
+        let scan = match kind {
+            AttemptKind::ModelList => None,
+            _ => Some(protocol::anthropic::scan(&body).map_err(|error| Refusal::InvalidRequest(error.to_string()))?),
+        };
+        if let Some(scan) = &scan {
+            check_model(&key, &scan.model)?;
+        }
+        Ok(Inbound { id, at, kind, key, head, scan, body, _hold: hold })
+    }
+
+    async fn read_body<B>(&self, headers: &HeaderMap, mut body: B, hold: &mut Hold) -> Result<Bytes, Refusal>
+    where
+        B: Body<Data = Bytes> + Unpin,
+    {
+        let limit = self.settings.body_bytes_max;
+        let declared = body.size_hint().lower();
+        if declared > limit {
+            return Err(Refusal::TooLarge { limit_bytes: limit });
+        }
+        self.cover(hold, declared).await?;
+        let mut read = ReadBytes::default();
+        while let Some(frame) = body.frame().await {
+            let frame =
+                frame.map_err(|_| Refusal::InvalidRequest("The request body ended before its end.".to_owned()))?;
+            let Ok(part) = frame.into_data() else { continue };
+            let length = read.len().saturating_add(part.len() as u64);
+            if length > limit {
+                return Err(Refusal::TooLarge { limit_bytes: limit });
+            }
+            self.cover(hold, length).await?;
+            read.push(part, declared);
+        }
+        match headers.get(header::CONTENT_ENCODING) {
+            None => Ok(read.into_bytes()),
+            Some(encoding) => self.decompress(encoding.to_str().unwrap_or_default(), read.into_bytes(), hold).await,
+        }
+    }
+
+    async fn decompress(&self, encoding: &str, body: Bytes, hold: &mut Hold) -> Result<Bytes, Refusal> {
+        let codings = decode::Coding::parse_list(encoding).ok_or(Refusal::UnsupportedEncoding)?;
+        let limit = self.settings.body_bytes_max;
+        let mut body = body;
+        for coding in codings.into_iter().rev() {
+            let compressed = body.len() as u64;
+            let mut decoder = decode::Decoder::of_bytes(coding, body);
+            let mut read = ReadBytes::default();
+            while let Some(part) = decoder.next().await {
+                let part =
+                    part.map_err(|_| Refusal::InvalidRequest(format!("The request body is not valid {coding}.")))?;
+                let length = read.len().saturating_add(part.len() as u64);
+                if length > limit {
+                    return Err(Refusal::TooLarge { limit_bytes: limit });
+                }
+                self.cover(hold, compressed.saturating_add(length)).await?;
+                read.push(part, 0);
+            }
+            body = read.into_bytes();
+        }
+        Ok(body)
+    }
+
+    async fn cover(&self, hold: &mut Hold, bytes: u64) -> Result<(), Refusal> {
+        let covered = self.buffers.cover(hold, bytes).await;
+        covered.map_err(|BudgetSpent| Refusal::Busy { retry_after: BUSY_RETRY_AFTER })
+    }
+}
+
+/// A body that is being read: copied together only when it comes in more than one part.
+#[derive(Default)]
+struct ReadBytes {
+    first: Bytes,
+    joined: BytesMut,
+}
+
+impl ReadBytes {
+    fn len(&self) -> u64 {
+        (self.first.len() + self.joined.len()) as u64
+    }
+
+    fn push(&mut self, part: Bytes, declared: u64) {
+        if self.joined.is_empty() {
+            if self.first.is_empty() {
+                self.first = part;
+                return;
+            }
+            // The declared length was covered by the budget and is within the limit.
+            self.joined.reserve(usize::try_from(declared).unwrap_or(0).max(self.first.len() + part.len()));
+            self.joined.extend_from_slice(&std::mem::take(&mut self.first));
+        }
+        self.joined.extend_from_slice(&part);
+    }
+
+    fn into_bytes(self) -> Bytes {
+        if self.joined.is_empty() { self.first } else { self.joined.freeze() }
+    }
+}
+
+fn check_model(key: &ApiKey, model: &str) -> Result<(), Refusal> {
+    // A `ccr,` in front names the platform, not the model.
+    let bare = model.split_once(',').map_or(model, |(_, bare)| bare);
+    let is_restricted = |name: &String| name.eq_ignore_ascii_case(model) || name.eq_ignore_ascii_case(bare);
+    if key.restricted_models.iter().any(is_restricted) {
+        return Err(Refusal::ModelNotAllowed(model.to_owned()));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_read_as_one_body() {
+        for parts in [&["ab"][..], &["ab", "c"], &["", "ab", "c"], &[]] {
+            let mut read = ReadBytes::default();
+            for part in parts {
+                read.push(Bytes::from_static(part.as_bytes()), 3);
+            }
+            assert_eq!(read.len(), parts.concat().len() as u64);
+            assert_eq!(read.into_bytes(), parts.concat());
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! The data plane as a whole: what its rooms share, and the tasks that keep it right.
+
+use crate::{
+    budget::Budget,
+    directory::Directory,
+    health::{self, HealthReports},
+    keys::Keys,
+    metrics::RelayMetrics,
+    prices::Prices,
+    select::{HeldLeases, LEASE_RENEWAL, LEASE_TTL},
+    settings::RelaySettings,
+};
+use accounting::PriceTable;
+use domain::CalendarSchedule;
+use journal::Journal;
+use std::{sync::Arc, time::Duration};
+use store::{Clock, Store, StoreError};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use upstream::Client;
+use vault::Keyring;
+
+/// What a relay is put together from.
+pub struct Parts {
+    /// The store.
+    pub store: Store,
+    /// This node's journal.
+    pub journal: Journal,
+    /// The way to the providers.
+    pub client: Client,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The keys of the stored credentials.
+    pub keyring: Arc<Keyring>,
+    /// Prices, before those that were set through the API.
+    pub prices: PriceTable,
+    /// In which zone days are counted.
+    pub calendar: CalendarSchedule,
+    /// Bounds and times.
+    pub settings: RelaySettings,
+    /// Where it counts.
+    pub metrics: Arc<RelayMetrics>,
+}
+
+/// The data plane of one node.
+pub struct Relay {
+    pub(crate) store: Store,
+    pub(crate) journal: Journal,
+    pub(crate) client: Client,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) prices: Prices,
+    pub(crate) calendar: CalendarSchedule,
+    pub(crate) settings: RelaySettings,
+    pub(crate) metrics: Arc<RelayMetrics>,
+    pub(crate) keys: Keys,
+    pub(crate) accounts: Directory,
+    pub(crate) buffers: Budget,
+    pub(crate) health: HealthReports,
+    pub(crate) held: HeldLeases,
+    pub(crate) tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Relay {
+    /// Reads what it needs to serve and begins to follow changes.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn start(parts: Parts) -> Result<Arc<Self>, StoreError> {
+        let Parts { store, journal, client, clock, keyring, prices, calendar, settings, metrics } = parts;
+        let (reports, writer) = health::reports();
+        // Subscribed before the first reading: what changes in between is heard afterwards.
+        let subscription = store.events.subscribe();
+        let relay = Arc::new(Self {
+            keys: Keys::new(Arc::clone(&store.records)),
+            accounts: Directory::new(store.clone(), keyring),
+            buffers: Budget::new(settings.buffer_bytes_max, settings.buffer_wait_max),
+            prices: Prices::new(prices),
+            health: reports,
+            held: HeldLeases::default(),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+            store,
+            journal,
+            client,
+            clock,
+            calendar,
+            settings,
+            metrics,
+        });
+        relay.accounts.reload(relay.clock.now()).await?;
+        relay.prices.reload(&*relay.store.records).await?;
+        relay.spawn(Arc::clone(&relay).follow(subscription));
+        relay.spawn(Arc::clone(&relay).renew_leases());
+        let clock = Arc::clone(&relay.clock);
+        relay.spawn(writer.run(Arc::clone(&relay.store.health), move || clock.now()));
+        Ok(relay)
+    }
+
+    /// Waits up to `grace` for what clients have set in motion, then ends everything. No request may come after it.
+    pub async fn stop(&self, grace: Duration) {
+        self.tasks.close();
+        // The tasks that run for ever are ended by the token; the others end by themselves, or are dropped and settle.
+        self.stop.cancel();
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
+            tracing::warn!(open = self.tasks.len(), "not everything ended within the grace");
+        }
+    }
+
+    /// Free bytes of the memory that requests share.
+    #[must_use]
+    pub fn buffer_bytes_free(&self) -> u64 {
+        self.buffers.free_bytes()
+    }
+
+    /// How many accounts there are, and how many of them cool down.
+    #[must_use]
+    pub fn account_counts(&self) -> (usize, usize) {
+        (self.accounts.len(), self.accounts.cooling(self.clock.now()))
+    }
+
+    /// Runs `task` until it ends or the relay stops.
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = task => {}
+                () = stop.cancelled() => {}
+            }
+        });
+    }
+
+    /// Renews the slots that are held, so that only a dead node's expire.
+    async fn renew_leases(self: Arc<Self>) {
+        let mut ticks = tokio::time::interval(LEASE_RENEWAL);
+        loop {
+            ticks.tick().await;
+            let held = self.held.held();
+            if held.is_empty() {
+                continue;
+            }
+            if let Err(error) = self.store.leases.renew(&held, LEASE_TTL, self.clock.now()).await {
+                tracing::warn!(error = %error, slots = held.len(), "slots could not be renewed");
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Room 3: an account is chosen, and a slot on it taken where it has a ceiling.
+
+use crate::{admit::Admission, directory::Seat, relay::Relay};
+use domain::{AccountId, Platform};
+use scheduling::{Demand, NoChoice, eligibility::Standing, model_family};
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+use store::{Acquired, LeaseId, LeaseSubject, Leases};
+
+/// How long a slot is held without renewal; longer than two renewals, so that one missed renewal loses nothing.
+pub(crate) const LEASE_TTL: Duration = Duration::from_secs(90);
+
+/// How often held slots are renewed.
+pub(crate) const LEASE_RENEWAL: Duration = Duration::from_secs(30);
+
+/// The platform that a model's name may ask for, `ccr,model`.
+const CCR_PREFIX: &str = "ccr,";
+
+/// An account, held for one attempt.
+pub(crate) struct Assignment {
+    /// The account.
+    pub(crate) seat: Arc<Seat>,
+    /// Its slot, if it has a ceiling.
+    pub(crate) lease: Option<Arc<Lease>>,
+    /// Why this one, for people.
+    pub(crate) note: Arc<str>,
+}
+
+/// A slot on an account; its drop gives it back.
+pub(crate) struct Lease {
+    leases: Arc<dyn Leases>,
+    pub(crate) subject: LeaseSubject,
+    pub(crate) id: LeaseId,
+}
+
+/// What the client's model name asks for: which platforms, and the model without the platform in front.
+pub(crate) fn wanted(model: &str) -> (&'static [Platform], &str) {
+    let is_ccr = model.get(..CCR_PREFIX.len()).is_some_and(|prefix| prefix.eq_ignore_ascii_case(CCR_PREFIX));
+    if is_ccr {
+        (&[Platform::Ccr], &model[CCR_PREFIX.len()..])
+    } else {
+        (&[Platform::ClaudeConsole, Platform::Ccr], model)
+    }
+}
+
+impl Relay {
+    /// Chooses an account that was not tried. Cancel-safe: a slot that was taken meanwhile comes back by its expiry.
+    ///
+    /// # Errors
+    ///
+    /// When none can serve: why, account by account.
+    pub(crate) async fn select(&self, admission: &Admission, tried: &[AccountId]) -> Result<Assignment, NoChoice> {
+        let model = admission.inbound.scan.as_ref().map(|scan| wanted(&scan.model));
+        let mut passed_over = tried.to_vec();
+        loop {
+            let demand = Demand {
+                platforms: model.map_or(&[Platform::ClaudeConsole, Platform::Ccr], |(platforms, _)| platforms),
+                model: model.map(|(_, model)| model),
+                family: model.and_then(|(_, model)| model_family(model)),
+                passed_over: &passed_over,
+            };
+            let (seat, choice) = self.accounts.choose(&demand, self.clock.now())?;
+            let note = match choice.standing {
+                Standing::Sound => format!("least recently used of {} by priority", choice.eligible),
+                Standing::Doubtful { .. } => format!("least doubtful of {}: none is sound", choice.eligible),
+            };
+            let Some(ceiling) = seat.account.concurrency_max else {
+                return Ok(Assignment { seat, lease: None, note: note.into() });
+            };
+            match self.lease(&seat, ceiling, admission, tried.len()).await {
+                Some(lease) => return Ok(Assignment { seat, lease: Some(lease), note: note.into() }),
+                None => passed_over.push(seat.account.id.clone()),
+            }
+        }
+    }
+
+    async fn lease(
+        &self,
+        seat: &Seat,
+        ceiling: NonZeroU32,
+        admission: &Admission,
+        attempt: usize,
+    ) -> Option<Arc<Lease>> {
+        let subject = LeaseSubject::Account(seat.account.id.clone());
+        let id = LeaseId(format!("{}.{}", admission.inbound.id, attempt + 1).into());
+        let leases = Arc::clone(&self.store.leases);
+        match leases.acquire(&subject, &id, ceiling, LEASE_TTL, self.clock.now()).await {
+            Ok(Acquired::Granted) => {
+                let lease = Arc::new(Lease { leases, subject, id });
+                self.held.watch(&lease);
+                Some(lease)
+            }
+            Ok(Acquired::Full { .. }) => None,
+            Err(error) => {
+                tracing::error!(account.id = %seat.account.id, error = %error, "a slot could not be taken");
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.leases.release(&self.subject, &self.id);
+    }
+}
+
+/// The slots that are held by this node, for their renewal.
+#[derive(Default)]
+pub(crate) struct HeldLeases(parking_lot::Mutex<Vec<Weak<Lease>>>);
+
+impl HeldLeases {
+    fn watch(&self, lease: &Arc<Lease>) {
+        self.0.lock().push(Arc::downgrade(lease));
+    }
+
+    /// Those that are still held; forgets the others.
+    pub(crate) fn held(&self) -> Vec<(LeaseSubject, LeaseId)> {
+        let mut held = Vec::new();
+        self.0.lock().retain(|lease| {
+            let lease = lease.upgrade();
+            held.extend(lease.iter().map(|lease| (lease.subject.clone(), lease.id.clone())));
+            lease.is_some()
+        });
+        held
+    }
+}

@@ -1,0 +1,29 @@
+//! The numbers that the rooms obey. Who configures them is not known here.
+
+use scheduling::CooldownRules;
+use std::time::Duration;
+
+/// Bounds and times of the corridor.
+#[derive(Debug, Clone)]
+pub struct RelaySettings {
+    /// Largest request body, in bytes, before and after decompression.
+    pub body_bytes_max: u64,
+    /// Bytes that all requests together may hold in memory.
+    pub buffer_bytes_max: u64,
+    /// How long a request waits for memory before it is refused.
+    pub buffer_wait_max: Duration,
+    /// How long the client may take to send its body.
+    pub body_timeout: Duration,
+    /// Upstream attempts for one request, 1 to 16.
+    pub attempts_max: u8,
+    /// How long the upstream may be silent within an answer.
+    pub stall_max: Duration,
+    /// When a stream without an answer begins to send keep-alives, and how far apart they are.
+    pub keepalive_every: Duration,
+    /// How long an upstream is read on after its client has left.
+    pub drain_max: Duration,
+    /// Output tokens, as far as known or estimated, at which a drain ends.
+    pub drain_tokens_max: u64,
+    /// What failures do to accounts.
+    pub cooldowns: CooldownRules,
+}
