@@ -6,6 +6,8 @@
 pub mod affinity;
 pub mod checks;
 pub mod clock;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod error;
 pub mod events;
 pub mod health;

@@ -1,0 +1,206 @@
+//! Roll-ups by key, account and the whole relay, per hour, day and month. Summed in memory: one upsert per row that a batch touches.
+
+use super::integer;
+use crate::sql::{row_limit, run, table};
+use domain::{AccountId, Attempt, Day, Hour, KeyId, Platform, UserId};
+use rusqlite::{Connection, ToSql, params};
+use std::collections::HashMap;
+use store::{
+    Family, StoreError,
+    ledger::{Period, UsageSums},
+};
+
+/// Names of the columns of [`UsageSums`], in the order in which they are written and read.
+pub(super) const SUMS: [&str; 10] = [
+    "requests",
+    "attempts",
+    "failures",
+    "input_tokens",
+    "output_tokens",
+    "cache_write_5m_tokens",
+    "cache_write_1h_tokens",
+    "cache_read_tokens",
+    "cost_nanos",
+    "cost_rated_nanos",
+];
+
+type Sums<K> = HashMap<K, UsageSums>;
+
+/// Everything that a roll-up tells records apart by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Kind<'a> {
+    hour: Hour,
+    key: &'a str,
+    user: &'a str,
+    account: &'a str,
+    platform: &'a str,
+    model: &'a str,
+}
+
+/// One of the three views.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum View {
+    Keys,
+    Accounts,
+    Global,
+}
+
+/// Every table of roll-ups.
+const TABLES: [(View, Period); 9] = [
+    (View::Keys, Period::Hour),
+    (View::Keys, Period::Day),
+    (View::Keys, Period::Month),
+    (View::Accounts, Period::Hour),
+    (View::Accounts, Period::Day),
+    (View::Accounts, Period::Month),
+    (View::Global, Period::Hour),
+    (View::Global, Period::Day),
+    (View::Global, Period::Month),
+];
+
+impl View {
+    /// The columns that name a row beside its bucket.
+    pub(super) const fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Keys => &["key_id", "user_id", "model"],
+            Self::Accounts => &["account_id", "model"],
+            Self::Global => &["platform", "model"],
+        }
+    }
+
+    /// The table of this view and period.
+    pub(super) fn table(self, period: Period) -> String {
+        table(match (self, period) {
+            (Self::Keys, Period::Hour) => Family::UsageHourly,
+            (Self::Keys, Period::Day) => Family::UsageDaily,
+            (Self::Keys, Period::Month) => Family::UsageMonthly,
+            (Self::Accounts, Period::Hour) => Family::UsageAccountHourly,
+            (Self::Accounts, Period::Day) => Family::UsageAccount,
+            (Self::Accounts, Period::Month) => Family::UsageAccountMonthly,
+            (Self::Global, Period::Hour) => Family::UsageGlobalHourly,
+            (Self::Global, Period::Day) => Family::UsageGlobal,
+            (Self::Global, Period::Month) => Family::UsageGlobalMonthly,
+        })
+    }
+
+    fn row<'a>(self, kind: &Kind<'a>) -> Vec<&'a str> {
+        match self {
+            Self::Keys => vec![kind.key, kind.user, kind.model],
+            Self::Accounts => vec![kind.account, kind.model],
+            Self::Global => vec![kind.platform, kind.model],
+        }
+    }
+}
+
+/// The column that holds the bucket.
+pub(super) const fn bucket_column(period: Period) -> &'static str {
+    match period {
+        Period::Hour => "hour",
+        Period::Day => "day",
+        Period::Month => "month",
+    }
+}
+
+/// Adds `attempts` to every roll-up.
+pub(super) fn add(connection: &Connection, attempts: &[Attempt]) -> Result<(), StoreError> {
+    let mut kinds: Sums<Kind<'_>> = Sums::default();
+    for attempt in attempts {
+        kinds.entry(Kind::of(attempt)).or_default().add(attempt);
+    }
+    for (view, period) in TABLES {
+        add_to(connection, view, period, &kinds)?;
+    }
+    Ok(())
+}
+
+fn add_to(connection: &Connection, view: View, period: Period, kinds: &Sums<Kind<'_>>) -> Result<(), StoreError> {
+    let mut buckets: HashMap<Hour, String> = HashMap::new();
+    for kind in kinds.keys() {
+        buckets.entry(kind.hour).or_insert_with(|| bucket(period, kind.hour));
+    }
+    let mut touched: Sums<(&str, &[&str])> = Sums::default();
+    let rows: Vec<_> = kinds.iter().map(|(kind, sums)| (buckets[&kind.hour].as_str(), view.row(kind), sums)).collect();
+    for (bucket, names, sums) in &rows {
+        touched.entry((bucket, names)).or_default().merge(sums);
+    }
+    let columns: Vec<_> = [bucket_column(period)].iter().chain(view.names()).copied().collect();
+    let sql = upsert(&view.table(period), &columns);
+    for ((bucket, names), sums) in &touched {
+        let numbers = numbers(sums)?;
+        let names = names.iter().map(|name| name as &dyn ToSql);
+        let values: Vec<&dyn ToSql> =
+            [bucket as &dyn ToSql].into_iter().chain(names).chain(numbers.iter().map(|number| number as _)).collect();
+        run(connection, "add to a roll-up", &sql, values.as_slice())?;
+    }
+    Ok(())
+}
+
+/// An upsert that adds [`SUMS`] to the row with these names.
+pub(super) fn upsert(table: &str, names: &[&str]) -> String {
+    let columns: Vec<_> = names.iter().copied().chain(SUMS).collect();
+    let sums = SUMS.map(|sum| format!("{sum} = {sum} + excluded.{sum}")).join(", ");
+    format!(
+        "INSERT INTO {table} ({}) VALUES ({}) ON CONFLICT ({}) DO UPDATE SET {sums}",
+        columns.join(", "),
+        vec!["?"; columns.len()].join(", "),
+        names.join(", ")
+    )
+}
+
+/// The numbers of [`SUMS`].
+pub(super) fn numbers(sums: &UsageSums) -> Result<[i64; 10], StoreError> {
+    let tokens = &sums.tokens;
+    let count = |count: u64| integer(count.into());
+    Ok([
+        count(sums.requests)?,
+        count(sums.attempts)?,
+        count(sums.failures)?,
+        count(tokens.input)?,
+        count(tokens.output)?,
+        count(tokens.cache_write_5m)?,
+        count(tokens.cache_write_1h)?,
+        count(tokens.cache_read)?,
+        integer(sums.cost.0)?,
+        integer(sums.cost_rated.0)?,
+    ])
+}
+
+/// Removes up to `limit` day roll-ups before `day` and hour roll-ups before `hours_before`; says how many.
+pub(super) fn prune(connection: &Connection, day: Day, hours_before: Day, limit: usize) -> Result<usize, StoreError> {
+    let mut left = limit;
+    for (view, period) in TABLES {
+        let end = match period {
+            Period::Hour => hours_before,
+            Period::Day => day,
+            Period::Month => continue,
+        };
+        let (table, bucket, names) = (view.table(period), bucket_column(period), view.names().join(", "));
+        let sql = format!(
+            "DELETE FROM {table} WHERE ({bucket}, {names}) IN
+                (SELECT {bucket}, {names} FROM {table} WHERE {bucket} < ?1 ORDER BY {bucket}, {names} LIMIT ?2)"
+        );
+        left -= run(connection, "remove old roll-ups", &sql, params![end.to_string(), row_limit(left)])?;
+    }
+    Ok(limit - left)
+}
+
+impl<'a> Kind<'a> {
+    fn of(attempt: &'a Attempt) -> Self {
+        Self {
+            hour: attempt.hour,
+            key: attempt.key.as_ref().map_or("", KeyId::as_str),
+            user: attempt.user.as_ref().map_or("", UserId::as_str),
+            account: attempt.account.as_ref().map_or("", AccountId::as_str),
+            platform: attempt.platform.map_or("", Platform::as_str),
+            model: &attempt.model,
+        }
+    }
+}
+
+fn bucket(period: Period, hour: Hour) -> String {
+    match period {
+        Period::Hour => hour.to_string(),
+        Period::Day => hour.day().to_string(),
+        Period::Month => hour.day().month().to_string(),
+    }
+}
