@@ -3,10 +3,11 @@
 //! A checkpoint copies while the writer goes on; only the rest that came meanwhile is copied with the writer held, because
 //! otherwise a busy WAL would never be empty and grow without end.
 
-use crate::{error::JournalError, inbox::Core};
+use crate::{error::JournalError, inbox::Core, reader::Reader};
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use std::{
+    error::Error,
     fs::File,
     io,
     path::{Path, PathBuf},
@@ -29,7 +30,7 @@ pub(crate) struct Checkpointer {
     core: Arc<Core>,
     connection: Connection,
     files: Files,
-    gate: Arc<Mutex<()>>,
+    reader: Arc<Mutex<Reader>>,
     synced_commits: usize,
     /// The last sync failed, and that was logged.
     failing: bool,
@@ -52,14 +53,14 @@ impl Files {
     }
 
     /// What was committed is on the disk afterwards.
-    pub(crate) fn sync_wal(&self) -> io::Result<()> {
-        self.wal.sync_data()
+    pub(crate) fn sync_wal(&self, core: &Core) -> io::Result<()> {
+        core.syncing(|| self.wal.sync_data())
     }
 }
 
 impl Checkpointer {
-    pub(crate) fn new(core: Arc<Core>, connection: Connection, files: Files, gate: Arc<Mutex<()>>) -> Self {
-        Self { core, connection, files, gate, synced_commits: 0, failing: false }
+    pub(crate) fn new(core: Arc<Core>, connection: Connection, files: Files, reader: Arc<Mutex<Reader>>) -> Self {
+        Self { core, connection, files, reader, synced_commits: 0, failing: false }
     }
 
     /// Runs until the other end of `stop` is gone, then syncs a last time.
@@ -80,35 +81,27 @@ impl Checkpointer {
         }
     }
 
-    fn sync(&mut self) -> Result<(), Box<dyn std::error::Error>> {
+    fn sync(&mut self) -> Result<(), Box<dyn Error>> {
         let commits = self.core.progress.commits.load(Ordering::Relaxed);
         if commits != self.synced_commits {
-            self.files.sync_wal()?;
+            self.files.sync_wal(&self.core)?;
             self.synced_commits = commits;
         }
         // When the disk is full, an emptied WAL is room to write.
         if self.files.wal.metadata()?.len() > WAL_BYTES_MAX || self.core.slots.refusing.load(Ordering::Relaxed) {
-            self.checkpoint()?;
+            self.core.syncing(|| self.checkpoint())?;
         }
         Ok(())
     }
 
-    fn checkpoint(&self) -> Result<(), Box<dyn std::error::Error>> {
-        if self.copy()? {
-            return Ok(());
-        }
+    fn checkpoint(&self) -> Result<(), Box<dyn Error>> {
+        self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
         // Synced here, so that little is left to sync while the writer waits.
         self.files.main.sync_data()?;
-        let _gate = self.gate.lock();
-        self.copy()?;
+        // A reader's snapshot would keep the WAL from starting over.
+        let _reader = self.reader.lock();
+        let _writer = self.core.writer.lock();
+        self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(())
-    }
-
-    /// Copies what the WAL holds into the file; answers whether that was all.
-    fn copy(&self) -> rusqlite::Result<bool> {
-        self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
-            let (in_wal, copied): (i64, i64) = (row.get(1)?, row.get(2)?);
-            Ok(in_wal == copied)
-        })
     }
 }

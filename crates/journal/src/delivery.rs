@@ -103,7 +103,8 @@ impl Delivery {
             None => self.cut().await?,
         };
         let Some(batch) = batch else { return Ok(Next::Nothing) };
-        let attempts = self.read(move |reader| reader.attempts(batch)).await;
+        let core = Arc::clone(&self.journal.core);
+        let attempts = self.read(move |reader| reader.attempts(&core, batch)).await;
         Ok(attempts.map_or(Next::Lost, |attempts| Next::Send(batch, attempts)))
     }
 

@@ -242,8 +242,6 @@ fn configure(connection: &Connection, bytes_max: u64) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
-    // The WAL shrinks when it starts over, so that its length says how much of it is in use.
-    connection.pragma_update(None, "journal_size_limit", 0)?;
     connection.pragma_update(None, "max_page_count", i64::try_from(bytes_max / PAGE_BYTES).unwrap_or(i64::MAX))?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::{
     error::{JournalRefusal, NotWritten},
     file::{BatchRange, EpochStart, Forgetting},
+    writer::{CROWD, Writer},
 };
 use parking_lot::{Condvar, Mutex};
 use std::{
@@ -20,6 +21,11 @@ pub(crate) struct Core {
     pub(crate) inbox: Inbox,
     pub(crate) slots: Slots,
     pub(crate) progress: Progress,
+    /// Held while something is written. The writer's thread holds it, a task that writes its own record, and the checkpoint
+    /// for its last part.
+    pub(crate) writer: Mutex<Writer>,
+    /// Syncs under way: a write may wait for one, so no task writes meanwhile.
+    syncs: AtomicUsize,
 }
 
 /// Counts the attempts that are open.
@@ -74,7 +80,7 @@ pub(crate) struct Closing {
     pub(crate) written: Option<oneshot::Sender<Result<(), NotWritten>>>,
 }
 
-/// How long the writer may sleep.
+/// How long the writer's thread may sleep.
 pub(crate) struct Wait {
     /// Until then nothing wakes it but the end.
     pub(crate) quiet_until: Option<Instant>,
@@ -92,42 +98,47 @@ pub(crate) enum Turn {
 }
 
 /// The queue.
+#[derive(Default)]
 pub(crate) struct Inbox {
     state: Mutex<State>,
     arrived: Condvar,
 }
 
+#[derive(Default)]
 struct State {
     entries: Vec<Entry>,
     next_opening: u64,
-    /// Something else than openings is there.
-    urgent: bool,
+    /// Something is there that only the thread does.
+    errands: bool,
+    /// The thread is to look.
+    woken: bool,
     stopped: bool,
     wakes: Wakes,
 }
 
 /// What wakes the sleeping writer.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
 enum Wakes {
+    #[default]
     Nothing,
     Urgent,
     Anything,
 }
 
 impl Core {
-    pub(crate) fn new(slots_max: usize, written_seq: i64) -> Self {
-        let state =
-            State { entries: Vec::new(), next_opening: 0, urgent: false, stopped: false, wakes: Wakes::Nothing };
+    pub(crate) fn new(slots_max: usize, writer: Writer) -> Self {
         Self {
-            inbox: Inbox { state: Mutex::new(state), arrived: Condvar::new() },
+            inbox: Inbox::default(),
             slots: Slots { max: slots_max, taken: AtomicUsize::new(0), refusing: AtomicBool::new(false) },
             progress: Progress {
-                written_seq: AtomicI64::new(written_seq),
+                written_seq: AtomicI64::new(writer.last_seq()),
                 delivered_seq: watch::Sender::new(0),
                 appended: Notify::new(),
                 hurry: Notify::new(),
                 commits: AtomicUsize::new(0),
             },
+            writer: Mutex::new(writer),
+            syncs: AtomicUsize::new(0),
         }
     }
 
@@ -144,6 +155,30 @@ impl Core {
 }
 
 impl Core {
+    /// Has everything queued written: here and now while little goes on, because two changes of thread take longer than the
+    /// write itself; else by the thread, which writes for many at once.
+    pub(crate) fn write_soon(&self) {
+        if !self.write_here() {
+            self.inbox.wake_up();
+        }
+    }
+
+    fn write_here(&self) -> bool {
+        let busy = self.slots.taken() >= CROWD || self.syncs.load(Ordering::Relaxed) > 0;
+        if busy || self.slots.refusing.load(Ordering::Relaxed) {
+            return false;
+        }
+        self.writer.try_lock().is_some_and(|mut writer| writer.write_records(self))
+    }
+
+    /// Syncs, or does something else that writes may wait for.
+    pub(crate) fn syncing<T>(&self, sync: impl FnOnce() -> T) -> T {
+        self.syncs.fetch_add(1, Ordering::Relaxed);
+        let synced = sync();
+        self.syncs.fetch_sub(1, Ordering::Relaxed);
+        synced
+    }
+
     /// Nothing is taken on any more; the writer ends when it has written what is queued.
     pub(crate) fn close_the_door(&self) {
         self.slots.refusing.store(true, Ordering::Relaxed);
@@ -179,21 +214,40 @@ impl Inbox {
         if !state.stopped {
             state.next_opening += 1;
             state.entries.push(Entry::Opening(record));
-            self.wake(state.wakes == Wakes::Anything);
+            if state.wakes == Wakes::Anything {
+                self.wake(&mut state);
+            }
         }
         number
     }
 
-    /// Queues anything else. After [`stop`](Self::stop) it is dropped, and with it what it would answer.
-    pub(crate) fn push(&self, entry: Entry) {
+    /// Queues the end of an attempt. Somebody calls [`Core::write_soon`] or [`wake_up`](Self::wake_up) next. After
+    /// [`stop`](Self::stop) it is dropped, and with it what it would answer.
+    pub(crate) fn push_closing(&self, closing: Closing) {
         let mut state = self.state.lock();
         if state.stopped {
             drop(state);
-            return drop(entry);
+            return drop(closing);
         }
-        state.entries.push(entry);
-        state.urgent = true;
-        self.wake(state.wakes != Wakes::Nothing);
+        state.entries.push(Entry::Closing(closing));
+    }
+
+    /// Queues something for the thread. After [`stop`](Self::stop) it is dropped.
+    pub(crate) fn push(&self, errand: Entry) {
+        let mut state = self.state.lock();
+        if !state.stopped {
+            state.entries.push(errand);
+            state.errands = true;
+            self.wake(&mut state);
+        }
+    }
+
+    /// Has the thread write what is queued.
+    pub(crate) fn wake_up(&self) {
+        let mut state = self.state.lock();
+        if !state.entries.is_empty() {
+            self.wake(&mut state);
+        }
     }
 
     /// Takes nothing more.
@@ -202,13 +256,13 @@ impl Inbox {
         self.arrived.notify_one();
     }
 
-    /// Sleeps as `wait` says, then moves everything queued to `into`, which is empty.
-    pub(crate) fn take(&self, into: &mut Vec<Entry>, wait: &Wait) -> Turn {
+    /// Puts the thread to sleep.
+    pub(crate) fn wait(&self, wait: &Wait) {
         let mut state = self.state.lock();
         if let Some(until) = wait.quiet_until {
             while !state.stopped && !self.arrived.wait_until(&mut state, until).timed_out() {}
         }
-        while !state.stopped && !state.urgent {
+        while !state.stopped && !state.woken {
             match wait.due {
                 Some(due) => {
                     state.wakes = Wakes::Urgent;
@@ -224,13 +278,30 @@ impl Inbox {
             }
         }
         state.wakes = Wakes::Nothing;
-        state.urgent = false;
+        state.woken = false;
+    }
+
+    /// Moves everything queued to `into`, which is empty.
+    pub(crate) fn take(&self, into: &mut Vec<Entry>) -> Turn {
+        let mut state = self.state.lock();
+        state.errands = false;
         mem::swap(into, &mut state.entries);
         if state.stopped { Turn::Last } else { Turn::Open }
     }
 
-    fn wake(&self, asleep: bool) {
-        if asleep {
+    /// The same, if it is beginnings and ends only; else answers false.
+    pub(crate) fn take_records(&self, into: &mut Vec<Entry>) -> bool {
+        let mut state = self.state.lock();
+        if state.errands || state.stopped {
+            return false;
+        }
+        mem::swap(into, &mut state.entries);
+        true
+    }
+
+    fn wake(&self, state: &mut State) {
+        state.woken = true;
+        if state.wakes != Wakes::Nothing {
             self.arrived.notify_one();
         }
     }

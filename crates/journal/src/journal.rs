@@ -7,7 +7,7 @@ use crate::{
     inbox::{Core, Entry},
     reader::Reader,
     slot::AttemptSlot,
-    writer::Writer,
+    writer::{self, Writer},
 };
 use parking_lot::Mutex;
 use rusqlite::Connection;
@@ -58,7 +58,7 @@ pub struct Journal(pub(crate) Arc<Shared>);
 
 pub(crate) struct Shared {
     pub(crate) core: Arc<Core>,
-    pub(crate) reader: Mutex<Reader>,
+    pub(crate) reader: Arc<Mutex<Reader>>,
     pub(crate) epoch: Mutex<Epoch>,
     /// The last record when the file was opened.
     pub(crate) opened_seq: i64,
@@ -85,16 +85,18 @@ impl Journal {
         let failed = |source| JournalError::File { path: path.clone(), source };
         let (file, epoch) = LogFile::open(path, options.bytes_max)?;
         sync_directory(path)?;
-        let core = Arc::new(Core::new(options.slots_max, file.last_seq()));
+        let core = Arc::new(Core::new(options.slots_max, Writer::new(file)));
         let reader = Reader::open(path, Files::open(path)?).map_err(failed)?;
         let first_kept = reader.batches().map_err(failed)?.first().map_or(0, |batch| batch.first_seq.max(1) - 1);
         core.progress.delivered_seq.send_replace(first_kept);
-        let opened_seq = file.last_seq();
+        let opened_seq = core.progress.written_seq.load(Ordering::Relaxed);
+        let reader = Arc::new(Mutex::new(reader));
         let connection = Connection::open(path).map_err(failed)?;
-        let threads = Threads::start(&core, file, connection, Files::open(path)?)?;
+        let checkpointer = Checkpointer::new(Arc::clone(&core), connection, Files::open(path)?, Arc::clone(&reader));
+        let threads = Threads::start(Arc::clone(&core), checkpointer)?;
         Ok(Self(Arc::new(Shared {
             core,
-            reader: Mutex::new(reader),
+            reader,
             epoch: Mutex::new(epoch),
             opened_seq,
             kept_delivered: options.kept_delivered,
@@ -175,13 +177,10 @@ impl Drop for Shared {
 }
 
 impl Threads {
-    fn start(core: &Arc<Core>, file: LogFile, connection: Connection, files: Files) -> Result<Self, JournalError> {
-        let gate = Arc::new(Mutex::new(()));
-        let writer = Writer::new(Arc::clone(core), file, Arc::clone(&gate));
-        let checkpointer = Checkpointer::new(Arc::clone(core), connection, files, gate);
+    fn start(core: Arc<Core>, checkpointer: Checkpointer) -> Result<Self, JournalError> {
         let (checkpoints, stop) = sync_channel(0);
         let checkpointer = spawn("journal-sync", move || checkpointer.run(&stop))?;
-        let writer = spawn("journal-write", move || writer.run())?;
+        let writer = spawn("journal-write", move || writer::run(&core))?;
         Ok(Self { writer, checkpointer, checkpoints })
     }
 

@@ -1,6 +1,6 @@
 //! Reads batches back, for the delivery. Nothing is written here.
 
-use crate::{checkpoint::Files, file::BatchRange};
+use crate::{checkpoint::Files, file::BatchRange, inbox::Core};
 use domain::Attempt;
 use rusqlite::{Connection, OpenFlags, params};
 use std::{io, path::Path};
@@ -37,9 +37,9 @@ impl Reader {
 
     /// The records of a batch, synced to disk with its boundaries: only then may its number be told to anyone. None when they
     /// are no longer kept.
-    pub(crate) fn attempts(&self, batch: BatchRange) -> Result<Option<Vec<Attempt>>, ReadError> {
+    pub(crate) fn attempts(&self, core: &Core, batch: BatchRange) -> Result<Option<Vec<Attempt>>, ReadError> {
         const CHUNKS: &str = "SELECT records FROM chunk WHERE last_seq BETWEEN ? AND ? ORDER BY last_seq";
-        self.files.sync_wal()?;
+        self.files.sync_wal(core)?;
         let records = usize::try_from(batch.last_seq - batch.first_seq + 1).unwrap_or(0);
         let mut unpacking = Unpacking { attempts: Vec::with_capacity(records), damaged: 0 };
         let mut chunks = self.connection.prepare_cached(CHUNKS)?;
