@@ -1,1 +1,38 @@
-//! The control plane: HTTP API with OpenAPI, sign-in.
+//! The control plane: the administrators' HTTP API with its OpenAPI document, and signing in. It never sees the data plane.
+//!
+//! [`router`] makes it of an [`AdminState`]. What there is and who may use it stands in one table, `operations`; what goes wrong
+//! becomes a refusal of one form, `refusal`. Costs are decimal texts in US dollars with nine digits behind the point, because a
+//! JSON number would be a float; instants are RFC 3339 in UTC; ids are opaque.
+
+mod accounts;
+mod address;
+mod api_keys;
+mod cursor;
+mod editing;
+mod extract;
+mod faults;
+mod gate;
+mod listing;
+mod me;
+mod openapi;
+mod operations;
+mod pages;
+mod passwords;
+mod prices;
+mod refusal;
+mod replies;
+mod session;
+mod state;
+mod system;
+mod texts;
+mod throttle;
+mod tokens;
+mod unenforced;
+mod usage;
+mod wire;
+
+pub use address::TrustedHops;
+pub use openapi::text as openapi_text;
+pub use operations::router;
+pub use state::{AdminState, Books, BoxFuture, CalendarSource, HookError, OpenAttempt, PasswordHook, PriceSource};
+pub use system::{FileSize, SystemFacts, SystemSource};

@@ -1,0 +1,233 @@
+//! API keys: list, create, read, change, delete. A key itself is shown once, in the answer that creates it.
+
+mod documents;
+mod views;
+
+use crate::{
+    editing,
+    extract::{Document, IfMatch, Params, PathId},
+    gate::Caller,
+    listing::{self, ListQuery, Order},
+    pages::{self, DirectionWord, Page},
+    refusal::{Refusal, RefusalType},
+    replies::{self, Tagged},
+    state::{Plane, Shared, fresh_uuid},
+};
+use axum::extract::State;
+use documents::{ApiKeyPatch, NewApiKey};
+use domain::{ApiKey, KeyId, KeyState, Timestamp};
+use http::StatusCode;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use store::{
+    Family,
+    ledger::KeyTotals,
+    records::{Comparison, Filter, TypedRecords, Value, Versioned},
+};
+use utoipa::ToSchema;
+use views::{ApiKeyView, IssuedApiKeyView};
+
+const PATH: &str = "/admin/api-keys";
+
+/// Which keys a list shows.
+#[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Shown {
+    /// Active ones, ended ones included.
+    Active,
+    /// Active ones whose time is over.
+    Expired,
+    /// Those that were switched off.
+    Disabled,
+    /// Those that were deleted.
+    Deleted,
+    /// All.
+    Any,
+}
+
+/// What the list is ordered by.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ApiKeyOrder {
+    Name,
+    #[default]
+    CreatedAt,
+    ExpiresAt,
+}
+
+/// A question for a list of keys.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ApiKeyParams {
+    /// A text in name, note or hint, whatever its case.
+    #[param(max_length = 200)]
+    q: Option<String>,
+    /// Which keys; left out: all but the deleted.
+    #[param(inline)]
+    state: Option<Shown>,
+    /// What the list is ordered by; left out: `created_at`.
+    #[param(inline)]
+    order: Option<ApiKeyOrder>,
+    /// Which way; left out: `desc`.
+    #[param(inline)]
+    direction: Option<DirectionWord>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// Items at most; left out: 50.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<usize>,
+}
+
+/// Lists keys with what each has used.
+#[utoipa::path(get, path = PATH, tag = "API keys", operation_id = "list_api_keys", params(ApiKeyParams),
+    responses((status = 200, body = Page<ApiKeyView>, description = "A page of keys.")))]
+pub(crate) async fn list(
+    State(plane): State<Shared>,
+    Params(params): Params<ApiKeyParams>,
+) -> Result<axum::Json<Page<ApiKeyView>>, Refusal> {
+    let now = plane.now();
+    let query = ListQuery {
+        filters: filters(params.state, now),
+        search: params.q,
+        order: Order {
+            column: params.order.unwrap_or_default().column(),
+            direction: pages::direction(params.direction),
+        },
+        cursor: params.cursor,
+        limit: params.limit,
+    };
+    let listed = listing::page::<ApiKey>(&plane, &[Family::ApiKey], query).await?;
+    let items = with_totals(&plane, listed.records).await?;
+    Ok(axum::Json(Page { items, next_cursor: listed.next_cursor }))
+}
+
+/// Creates a key. The key itself stands in this answer and nowhere else.
+#[utoipa::path(post, path = PATH, tag = "API keys", operation_id = "create_api_key", request_body = NewApiKey,
+    responses((status = 201, body = IssuedApiKeyView, description = "Created.", headers(
+        ("Location" = String, description = "Where it is."), ("ETag" = String, description = "Its version.")))))]
+pub(crate) async fn create(
+    State(plane): State<Shared>,
+    caller: Caller,
+    Document(body): Document<NewApiKey>,
+) -> Result<replies::Created<IssuedApiKeyView>, Refusal> {
+    let now = plane.now();
+    let issued = vault::api_keys::generate(&plane.given.key_prefix);
+    let clear = issued.clear.expose_secret().to_owned();
+    let key = body.into_key(KeyId::from_uuid(fresh_uuid(now)), issued, &caller.admin, now)?;
+    let version = plane.store().records.add(&key).await?;
+    tracing::info!(key.id = %key.id, admin.id = %caller.admin.id, "an API key was created");
+    let location = format!("{PATH}/{}", key.id);
+    let view = ApiKeyView::new(Versioned { record: key, version }, &KeyTotals::default(), now);
+    Ok(replies::Created { location, version, body: IssuedApiKeyView::new(clear, view) })
+}
+
+/// Shows a key, a deleted one too.
+#[utoipa::path(get, path = "/admin/api-keys/{id}", tag = "API keys", operation_id = "read_api_key",
+    params(("id" = String, Path, description = "The key's id.")),
+    responses((status = 200, body = ApiKeyView, description = "The key.",
+        headers(("ETag" = String, description = "Its version.")))))]
+pub(crate) async fn read(
+    State(plane): State<Shared>,
+    PathId(id): PathId<KeyId>,
+) -> Result<Tagged<ApiKeyView>, Refusal> {
+    let key = editing::find::<ApiKey>(&plane, id.as_str()).await?.ok_or_else(missing)?;
+    tagged(&plane, key).await
+}
+
+/// Changes the fields that are given; `null` sets one back. (JSON Merge Patch, RFC 7396.)
+#[utoipa::path(patch, path = "/admin/api-keys/{id}", tag = "API keys", operation_id = "change_api_key",
+    request_body = ApiKeyPatch,
+    params(("id" = String, Path, description = "The key's id."),
+        ("If-Match" = Option<String>, Header, description = "Change it only at this version.")),
+    responses((status = 200, body = ApiKeyView, description = "The key as it is now.",
+        headers(("ETag" = String, description = "Its version.")))))]
+pub(crate) async fn change(
+    State(plane): State<Shared>,
+    caller: Caller,
+    PathId(id): PathId<KeyId>,
+    precondition: IfMatch,
+    Document(patch): Document<ApiKeyPatch>,
+) -> Result<Tagged<ApiKeyView>, Refusal> {
+    let now = plane.now();
+    let changed = editing::edit::<ApiKey>(&plane, id.as_str(), &precondition, |key| match key.state {
+        KeyState::Deleted { .. } => {
+            Err(Refusal::new(RefusalType::Conflict, "This key was deleted and cannot be changed: create another."))
+        }
+        KeyState::Active | KeyState::Disabled => patch.apply(key, now),
+    });
+    let key = changed.await?.ok_or_else(missing)?;
+    tracing::info!(key.id = %id, admin.id = %caller.admin.id, "an API key was changed");
+    tagged(&plane, key).await
+}
+
+/// Deletes a key: it is refused from now on and stays in the books. Deleting it again changes nothing.
+#[utoipa::path(delete, path = "/admin/api-keys/{id}", tag = "API keys", operation_id = "delete_api_key",
+    params(("id" = String, Path, description = "The key's id."),
+        ("If-Match" = Option<String>, Header, description = "Delete it only at this version.")),
+    responses((status = 204, description = "Deleted.")))]
+pub(crate) async fn delete(
+    State(plane): State<Shared>,
+    caller: Caller,
+    PathId(id): PathId<KeyId>,
+    precondition: IfMatch,
+) -> Result<StatusCode, Refusal> {
+    let now = plane.now();
+    let found = editing::find::<ApiKey>(&plane, id.as_str()).await?.ok_or_else(missing)?;
+    if matches!(found.record.state, KeyState::Deleted { .. }) {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    let deleted = editing::edit::<ApiKey>(&plane, id.as_str(), &precondition, |key| {
+        Ok(ApiKey { state: KeyState::Deleted { at: now }, updated_at: now, ..key.clone() })
+    });
+    deleted.await?.ok_or_else(missing)?;
+    tracing::info!(key.id = %id, admin.id = %caller.admin.id, "an API key was deleted");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn missing() -> Refusal {
+    Refusal::missing("API key", PATH)
+}
+
+async fn tagged(plane: &Plane, key: Versioned<ApiKey>) -> Result<Tagged<ApiKeyView>, Refusal> {
+    let version = key.version;
+    let mut views = with_totals(plane, vec![key]).await?;
+    let body = views.pop().ok_or_else(missing)?;
+    Ok(Tagged { version, body })
+}
+
+/// The keys with what each has used, asked for in one question.
+async fn with_totals(plane: &Plane, keys: Vec<Versioned<ApiKey>>) -> Result<Vec<ApiKeyView>, Refusal> {
+    let now = plane.now();
+    let ids: Vec<KeyId> = keys.iter().map(|key| key.record.id.clone()).collect();
+    plane.given.books.delivered().await;
+    let totals = plane.store().ledger.key_totals(&ids, (plane.given.calendar)().day(now)).await?;
+    Ok(keys.into_iter().zip(&totals).map(|(key, totals)| ApiKeyView::new(key, totals, now)).collect())
+}
+
+fn filters(shown: Option<Shown>, now: Timestamp) -> Vec<Filter> {
+    let state = |comparison, value: &str| Filter { column: "state", comparison, value: Value::from(value) };
+    match shown {
+        None => vec![state(Comparison::NotEqual, "deleted")],
+        Some(Shown::Active) => vec![state(Comparison::Equal, "active")],
+        Some(Shown::Disabled) => vec![state(Comparison::Equal, "disabled")],
+        Some(Shown::Deleted) => vec![state(Comparison::Equal, "deleted")],
+        Some(Shown::Any) => Vec::new(),
+        Some(Shown::Expired) => {
+            // A key has ended at the instant itself.
+            let value = Value::Integer(now.as_ms().saturating_add(1));
+            let ended = Filter { column: "expires_at", comparison: Comparison::Less, value };
+            vec![state(Comparison::Equal, "active"), ended]
+        }
+    }
+}
+
+impl ApiKeyOrder {
+    const fn column(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::CreatedAt => "created_at",
+            Self::ExpiresAt => "expires_at",
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Reads requests: bodies, queries, path ids, `If-Match`. Whatever is wrong becomes a [`Refusal`]; nothing here can fail otherwise.
+
+use crate::{
+    faults::Faults,
+    refusal::{Refusal, RefusalType},
+    unenforced,
+};
+use axum::{
+    body::{Body, HttpBody},
+    extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Query, Request},
+};
+use http::{HeaderMap, header, request::Parts};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::str::FromStr;
+use store::Version;
+
+/// Longest body that is read: a document of this API has a few KiB.
+pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// Versions in one `If-Match` that are looked at.
+const VERSIONS_MAX: usize = 16;
+
+/// A JSON body without a field that its type does not have.
+pub(crate) struct Document<T>(pub(crate) T);
+
+/// A query string without a parameter that its type does not have.
+pub(crate) struct Params<T>(pub(crate) T);
+
+/// The id in a path; what is no id names nothing that exists.
+pub(crate) struct PathId<T>(pub(crate) T);
+
+/// The versions that a change is meant for (`If-Match`, RFC 9110, 13.1.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum IfMatch {
+    /// Whatever version there is: no such header, or `*`.
+    Any,
+    /// One of these.
+    OneOf(Vec<Version>),
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Document<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
+        check_content_type(request.headers())?;
+        let bytes = read(request.into_body()).await?;
+        let value = serde_json::from_slice(&bytes).map_err(|error| {
+            Refusal::new(RefusalType::InvalidRequest, format!("The body is not JSON: {error}. Correct it there."))
+        })?;
+        parse(&value).map(Self)
+    }
+}
+
+/// No body at all is none.
+impl<S: Send + Sync, T: DeserializeOwned> OptionalFromRequest<S> for Document<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Refusal> {
+        if request.body().is_end_stream() {
+            return Ok(None);
+        }
+        <Self as FromRequest<S>>::from_request(request, state).await.map(Some)
+    }
+}
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let query = Query::<T>::try_from_uri(&parts.uri);
+        query.map(|Query(params)| Self(params)).map_err(|rejection| {
+            Refusal::new(RefusalType::InvalidRequest, format!("{}. Correct the query.", rejection.body_text()))
+        })
+    }
+}
+
+impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for PathId<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        let missing = || Refusal::new(RefusalType::NotFound, "There is nothing with this id: take one from the list.");
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| missing())?;
+        text.parse().map(Self).map_err(|_| missing())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let mut lines = parts.headers.get_all(header::IF_MATCH).iter().peekable();
+        if lines.peek().is_none() {
+            return Ok(Self::Any);
+        }
+        let texts = lines.map(|line| line.to_str().unwrap_or_default()).flat_map(|line| line.split(','));
+        let tags = texts.map(str::trim).take(VERSIONS_MAX).collect::<Vec<_>>();
+        if tags == ["*"] {
+            return Ok(Self::Any);
+        }
+        Ok(Self::OneOf(tags.into_iter().filter_map(version).collect()))
+    }
+}
+
+impl IfMatch {
+    /// Refuses unless the change is meant for `current`.
+    pub(crate) fn check(&self, current: Version) -> Result<(), Refusal> {
+        match self {
+            Self::OneOf(versions) if !versions.contains(&current) => Err(Refusal::new(
+                RefusalType::PreconditionFailed,
+                format!("It was changed in the meantime and has the version {}: read it again.", entity_tag(current)),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A version as `ETag` carries it.
+pub(crate) fn entity_tag(version: Version) -> String {
+    format!("\"{}\"", version.0)
+}
+
+/// Reads [`entity_tag`]. A weak tag matches nothing here (RFC 9110, 8.8.3.2).
+fn version(tag: &str) -> Option<Version> {
+    let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
+    digits.parse().ok().map(Version)
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
+    let Some(given) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let essence = given.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
+        return Ok(());
+    }
+    let message = "The body has to be JSON: send it with `content-type: application/json`.";
+    Err(Refusal::new(RefusalType::InvalidRequest, message))
+}
+
+async fn read(body: Body) -> Result<bytes::Bytes, Refusal> {
+    let read = Limited::new(body, BODY_BYTES_MAX).collect().await;
+    read.map(http_body_util::Collected::to_bytes).map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            return Refusal::new(RefusalType::PayloadTooLarge, "The body is longer than 1 MiB: send less at once.");
+        }
+        Refusal::new(RefusalType::InvalidRequest, "The body did not arrive whole: send it again.")
+    })
+}
+
+/// Reads `value` as `T`, naming the field that cannot be taken, or else every field that `T` does not have.
+pub(crate) fn parse<T: DeserializeOwned>(value: &Value) -> Result<T, Refusal> {
+    let mut unknown = Vec::new();
+    let mut note = |path: serde_ignored::Path<'_>| unknown.push(place(&path));
+    let read = serde_path_to_error::deserialize(serde_ignored::Deserializer::new(value, &mut note));
+    let mut faults = Faults::default();
+    for field in unknown {
+        let reason = unenforced::reason(&field);
+        faults.add(field, reason);
+    }
+    match read {
+        Ok(document) => faults.settle().map(|()| document),
+        Err(error) => {
+            let path = error.path().to_string();
+            faults.add(path, error.into_inner().to_string());
+            // There is a fault: settling refuses.
+            Err(faults.settle().err().unwrap_or_else(|| Refusal::unprocessable(Vec::new())))
+        }
+    }
+}
+
+/// A path as `serde_path_to_error` writes it, `prices[0].tiers`; options and wrappers on the way do not show.
+fn place(path: &serde_ignored::Path<'_>) -> String {
+    use serde_ignored::Path::{Map, NewtypeStruct, NewtypeVariant, Root, Seq, Some};
+    match path {
+        Root => String::new(),
+        Seq { parent, index } => format!("{}[{index}]", place(parent)),
+        Map { parent, key } => match place(parent) {
+            parent if parent.is_empty() => key.clone(),
+            parent => format!("{parent}.{key}"),
+        },
+        Some { parent } | NewtypeStruct { parent } | NewtypeVariant { parent } => place(parent),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+    use serde_json::json;
+
+    #[derive(Debug, Deserialize)]
+    struct Outer {
+        #[serde(rename = "number")]
+        _number: u8,
+        #[serde(default, rename = "inner")]
+        _inner: Option<Inner>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Inner {
+        #[serde(rename = "text")]
+        _text: String,
+    }
+
+    fn faults(value: &Value) -> String {
+        let refusal = parse::<Outer>(value).expect_err("refused");
+        assert_eq!(refusal.r#type, RefusalType::Unprocessable);
+        format!("{refusal:?}")
+    }
+
+    #[test]
+    fn every_unknown_field_is_named_also_below() {
+        let said = faults(&json!({"number": 1, "colour": 2, "inner": {"text": "t", "size": 3}}));
+        assert!(said.contains("\"colour\"") && said.contains("\"inner.size\""), "{said}");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_named_with_its_place() {
+        assert!(faults(&json!({"number": 1, "inner": {"text": 5}})).contains("\"inner.text\""));
+    }
+
+    #[test]
+    fn a_limit_that_is_not_enforced_is_refused_by_name() {
+        let said = faults(&json!({"number": 1, "daily_cost_limit": 5}));
+        assert!(said.contains("daily_cost_limit") && said.contains("does not enforce"), "{said}");
+    }
+
+    #[test]
+    fn only_a_strong_tag_is_a_version() {
+        assert_eq!(version("\"7\""), Some(Version(7)));
+        for wrong in ["7", "W/\"7\"", "\"x\"", "\"\"", "\""] {
+            assert_eq!(version(wrong), None, "{wrong}");
+        }
+    }
+}

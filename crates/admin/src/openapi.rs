@@ -1,0 +1,224 @@
+//! The OpenAPI document, made from the table of operations: roles and refusals are written into it from there.
+
+use crate::{
+    operations::{Access, Operation, table},
+    refusal::{ErrorBody, RefusalType},
+};
+use RefusalType::{
+    Conflict, Forbidden, Internal, InvalidRequest, MethodNotAllowed, NotFound, PayloadTooLarge, PreconditionFailed,
+    TooManyRequests, Unauthenticated, Unavailable, Unprocessable,
+};
+use std::collections::BTreeSet;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        Components, Content, ContentBuilder, Header, InfoBuilder, License, ObjectBuilder, OpenApi, OpenApiBuilder, Ref,
+        RefOr, Response, ResponseBuilder, Schema,
+        path::{self, ParameterIn, PathItem},
+        schema::{AdditionalProperties, ArrayItems, Type},
+        security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
+        tag::TagBuilder,
+    },
+};
+use utoipa_axum::router::OpenApiRouter;
+
+/// What the scheme of signing in is called in the document.
+const SCHEME: &str = "session";
+
+/// Extension of an operation that names the role it needs.
+const ROLE: &str = "x-role";
+
+const REFUSALS: [RefusalType; 12] = [
+    InvalidRequest,
+    Unauthenticated,
+    Forbidden,
+    NotFound,
+    MethodNotAllowed,
+    Conflict,
+    PreconditionFailed,
+    PayloadTooLarge,
+    Unprocessable,
+    TooManyRequests,
+    Internal,
+    Unavailable,
+];
+
+/// The document as it is served and committed: pretty JSON with a line's end.
+///
+/// # Panics
+///
+/// Never: the document is made of texts and numbers.
+#[must_use]
+pub fn text() -> String {
+    let json = document().to_pretty_json().expect("texts and numbers always serialise");
+    format!("{json}\n")
+}
+
+fn document() -> OpenApi {
+    let router = OpenApiRouter::with_openapi(opening());
+    let router = table().into_iter().fold(router, |router, operation| {
+        let Operation { access, refuses, routes: (schemas, mut paths, methods) } = operation;
+        for (path, item) in &mut paths.paths {
+            for operation in operations(item) {
+                annotate(path, operation, access, refuses);
+            }
+        }
+        router.routes((schemas, paths, methods))
+    });
+    let mut document = router.into_openapi();
+    close_bodies(&mut document);
+    document
+}
+
+/// Writes into the schema of every body that it takes no field beside its own, which is how bodies are read.
+fn close_bodies(document: &mut OpenApi) {
+    let items = document.paths.paths.values_mut();
+    let bodies = items.flat_map(operations).filter_map(|operation| operation.request_body.as_ref());
+    let mut names = Vec::new();
+    for body in bodies {
+        if let RefOr::T(body) = body {
+            names.extend(body.content.values().filter_map(schema).flat_map(references));
+        }
+    }
+    let Some(components) = &mut document.components else { return };
+    let mut closed = BTreeSet::new();
+    while let Some(name) = names.pop() {
+        let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(&name) else { continue };
+        if !closed.insert(name) || object.properties.is_empty() {
+            continue;
+        }
+        object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        names.extend(object.properties.values().flat_map(references));
+    }
+}
+
+fn schema(content: &RefOr<Content>) -> Option<&RefOr<Schema>> {
+    match content {
+        RefOr::T(content) => content.schema.as_ref(),
+        RefOr::Ref(_) => None,
+    }
+}
+
+/// The names of the schemas that `schema` refers to, directly, as items, or as one of several.
+fn references(schema: &RefOr<Schema>) -> Vec<String> {
+    match schema {
+        RefOr::Ref(reference) => reference.ref_location.rsplit('/').next().map(str::to_owned).into_iter().collect(),
+        RefOr::T(Schema::OneOf(one)) => one.items.iter().flat_map(references).collect(),
+        RefOr::T(Schema::Array(array)) => match &array.items {
+            ArrayItems::RefOrSchema(items) => references(items),
+            ArrayItems::False => Vec::new(),
+        },
+        RefOr::T(_) => Vec::new(),
+    }
+}
+
+fn opening() -> OpenApi {
+    let info = InfoBuilder::new()
+        .title("claude-relay: the control plane")
+        .description(Some(
+            "Keys, accounts, usage and prices of a relay. Every refusal has the same body, `{\"error\": {\"type\", \
+             \"message\", \"details\"}}`; a client decides by `type`. Lists are paged by cursor. Money is a decimal text \
+             in US dollars, instants are RFC 3339 in UTC, ids are opaque. `ETag` carries the version of what was read, \
+             `If-Match` makes a change conditional on it.",
+        ))
+        .version(env!("CARGO_PKG_VERSION"))
+        .license(Some(License::new("MIT")))
+        .build();
+    let tags = ["Session", "API keys", "Accounts", "Usage", "Prices", "System"];
+    OpenApiBuilder::new()
+        .info(info)
+        .components(Some(components()))
+        .tags(Some(tags.map(|name| TagBuilder::new().name(name).build())))
+        .build()
+}
+
+fn components() -> Components {
+    let mut components = Components::new();
+    let mut schemas = vec![(ErrorBody::name().into_owned(), ErrorBody::schema())];
+    ErrorBody::schemas(&mut schemas);
+    components.schemas.extend(schemas);
+    for refusal in REFUSALS {
+        components.responses.insert(component(refusal), RefOr::T(response(refusal)));
+    }
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .bearer_format("JWT")
+        .description(Some("The token that `POST /admin/session` gives."))
+        .build();
+    components.add_security_scheme(SCHEME, SecurityScheme::Http(scheme));
+    components
+}
+
+/// The name of a refusal among the document's responses.
+fn component(refusal: RefusalType) -> String {
+    format!("{refusal:?}")
+}
+
+fn response(refusal: RefusalType) -> Response {
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(ErrorBody::name()))).build();
+    let response = ResponseBuilder::new().description(meaning(refusal)).content("application/json", content);
+    match refusal {
+        TooManyRequests | Unavailable => {
+            let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).build();
+            let mut header = Header::new(seconds);
+            header.description = Some("Seconds to wait before another try.".to_owned());
+            response.header("Retry-After", header).build()
+        }
+        _ => response.build(),
+    }
+}
+
+const fn meaning(refusal: RefusalType) -> &'static str {
+    match refusal {
+        InvalidRequest => "The request is not one that can be read.",
+        Unauthenticated => "Nobody is signed in, or the name or password is wrong.",
+        Forbidden => "The role of whoever is signed in is not enough.",
+        NotFound => "There is no such thing.",
+        MethodNotAllowed => "The path has no such method.",
+        Conflict => "What exists stands against it.",
+        PreconditionFailed => "It has another version than `If-Match` says.",
+        PayloadTooLarge => "The body is longer than 1 MiB.",
+        Unprocessable => "`details` names the fields that cannot be taken.",
+        TooManyRequests => "Too many tries; wait.",
+        Internal => "A fault of the relay.",
+        Unavailable => "It may succeed later.",
+    }
+}
+
+/// Every operation of a path, with its method's slot.
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut path::Operation> {
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten()
+}
+
+/// Writes the role and the refusals into an operation.
+fn annotate(path: &str, operation: &mut path::Operation, access: Access, refuses: &[RefusalType]) {
+    let mut refusals = vec![InvalidRequest, Internal, Unavailable];
+    refusals.extend(refuses);
+    if let Access::Role(role) = access {
+        refusals.extend([Unauthenticated, Forbidden]);
+        operation.security = Some(vec![SecurityRequirement::new::<&str, [&str; 0], &str>(SCHEME, [])]);
+        let extensions = operation.extensions.get_or_insert_default();
+        extensions.insert(ROLE.to_owned(), role.as_str().into());
+    }
+    if path.contains('{') {
+        refusals.push(NotFound);
+    }
+    if operation.request_body.is_some() {
+        refusals.extend([PayloadTooLarge, Unprocessable]);
+    }
+    if is_conditional(operation) {
+        refusals.extend([Conflict, PreconditionFailed]);
+    }
+    for refusal in refusals {
+        let status = refusal.status().as_str().to_owned();
+        let response = RefOr::Ref(Ref::from_response_name(component(refusal)));
+        operation.responses.responses.entry(status).or_insert(response);
+    }
+}
+
+fn is_conditional(operation: &path::Operation) -> bool {
+    operation.parameters.iter().flatten().any(|parameter| match parameter {
+        RefOr::T(parameter) => parameter.parameter_in == ParameterIn::Header && parameter.name == "If-Match",
+        RefOr::Ref(_) => false,
+    })
+}

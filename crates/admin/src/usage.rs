@@ -1,0 +1,152 @@
+//! Usage: sums from the roll-ups, and the records that they are the sums of. Nothing here writes.
+
+mod question;
+pub(crate) mod records;
+
+use crate::{extract::Params, refusal::Refusal, state::Shared, wire::SumsView};
+use axum::{Json, extract::State};
+use question::Question;
+use serde::{Deserialize, Serialize};
+use store::ledger::{Dimension, UsageQuery, UsageRow, UsageSums, UsageView};
+use utoipa::ToSchema;
+
+/// A question for sums.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct UsageParams {
+    /// What rows are told apart by: `total`, or a list with commas of at most one of `hour`, `day`, `month`, at most one of
+    /// `key`, `account`, `platform`, and `model`. Left out: `total`.
+    #[param(example = "day,model")]
+    by: Option<String>,
+    /// The first day (`2026-11-23`), month (`2026-11`) or hour (`2026-11-23T09`), in the relay's time zone. Left out: 29 days,
+    /// 11 months or 23 hours before `to`.
+    from: Option<String>,
+    /// The last one, included. Left out: the present one.
+    to: Option<String>,
+    /// Only this key, by id.
+    key: Option<String>,
+    /// Only this account, by id.
+    account: Option<String>,
+    /// Only this platform.
+    platform: Option<String>,
+    /// Only this model, by its name in the books.
+    model: Option<String>,
+    /// Rows at most; left out: 1000.
+    #[param(minimum = 1, maximum = 5000)]
+    limit: Option<usize>,
+}
+
+/// Sums, row by row, with their total.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Usage)]
+pub(crate) struct UsageAnswer {
+    /// Which buckets were summed.
+    period: PeriodWord,
+    /// The first bucket.
+    #[schema(example = "2026-11-01")]
+    from: String,
+    /// The last bucket.
+    #[schema(example = "2026-11-23")]
+    to: String,
+    /// The time zone of the buckets.
+    time_zone: String,
+    /// In the order of time where rows are told apart by it, and then by cost, the highest first.
+    items: Vec<UsageItem>,
+    /// Whether there are more rows than were asked for; the total counts them.
+    truncated: bool,
+    total: SumsView,
+}
+
+/// The buckets of a sum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = UsagePeriod)]
+enum PeriodWord {
+    Hour,
+    Day,
+    Month,
+}
+
+/// One row. What rows are not told apart by is left out; an id is empty for records that had none.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsageItem)]
+struct UsageItem {
+    /// Hour, day or month.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bucket: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Option<String>,
+    /// The model's name in the books.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<String>,
+    #[serde(flatten)]
+    sums: SumsView,
+}
+
+/// Sums usage.
+#[utoipa::path(get, path = "/admin/usage", tag = "Usage", operation_id = "read_usage", params(UsageParams),
+    responses((status = 200, body = UsageAnswer, description = "The sums.")))]
+pub(crate) async fn sums(
+    State(plane): State<Shared>,
+    Params(params): Params<UsageParams>,
+) -> Result<Json<UsageAnswer>, Refusal> {
+    let calendar = (plane.given.calendar)();
+    let query = Question::parse(&params, &calendar, plane.now())?.into_query();
+    plane.given.books.delivered().await;
+    let ledger = &plane.store().ledger;
+    let mut rows = ledger.usage(&query).await?;
+    let truncated = rows.len() > query.limit - 1;
+    let total = if truncated {
+        sum(&ledger.usage(&UsageQuery { group: [].into(), limit: 1, ..query.clone() }).await?)
+    } else {
+        sum(&rows)
+    };
+    rows.truncate(query.limit - 1);
+    if query.group.contains(&Dimension::Bucket) {
+        // Stable: within a bucket the rows stay in the ledger's order, by cost.
+        rows.sort_by(|one, other| one.bucket.cmp(&other.bucket));
+    }
+    let items = if query.group.is_empty() { Vec::new() } else { rows };
+    Ok(Json(UsageAnswer {
+        period: query.period.into(),
+        time_zone: calendar.name(),
+        items: items.into_iter().map(|row| UsageItem::new(row, &query.view)).collect(),
+        truncated,
+        total: total.into(),
+        from: query.from,
+        to: query.to,
+    }))
+}
+
+fn sum(rows: &[UsageRow]) -> UsageSums {
+    rows.iter().fold(UsageSums::default(), |mut sums, row| {
+        sums.merge(&row.sums);
+        sums
+    })
+}
+
+impl UsageItem {
+    fn new(row: UsageRow, view: &UsageView) -> Self {
+        let (key_id, account_id, platform) = match view {
+            UsageView::Keys(_) => (row.subject, None, None),
+            UsageView::Accounts(_) => (None, row.subject, None),
+            UsageView::Global(_) => (None, None, row.subject),
+        };
+        Self { bucket: row.bucket, key_id, account_id, platform, model: row.model, sums: row.sums.into() }
+    }
+}
+
+impl From<store::ledger::Period> for PeriodWord {
+    fn from(period: store::ledger::Period) -> Self {
+        match period {
+            store::ledger::Period::Hour => Self::Hour,
+            store::ledger::Period::Day => Self::Day,
+            store::ledger::Period::Month => Self::Month,
+        }
+    }
+}

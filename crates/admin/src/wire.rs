@@ -1,0 +1,24 @@
+//! Values as they stand in documents of this API: instants, money, words, secrets. Domain types never serialise themselves.
+
+mod expiry;
+mod figure;
+mod models;
+mod patch;
+mod permissions;
+mod secret;
+mod tokens;
+mod values;
+mod words;
+
+pub(crate) use expiry::Lifetime;
+pub(crate) use figure::Figure;
+pub(crate) use models::ModelsWord;
+pub(crate) use patch::Patch;
+pub(crate) use permissions::PermissionsWord;
+pub(crate) use secret::ClearText;
+pub(crate) use tokens::{SumsView, TokensView};
+pub(crate) use values::{Instant, Usd};
+pub(crate) use words::{
+    AttemptKindWord, AuthWord, CauseWord, ClientWord, DialectWord, FailureWord, OutcomeWord, PlatformWord, RoleWord,
+    ServiceWord, SourceWord,
+};

@@ -1,0 +1,34 @@
+//! A decimal number that must stay exact: a price per million tokens, a factor.
+
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, OneOfBuilder, RefOr, Schema, schema::Type},
+};
+
+/// A decimal number: read from a number or a text, written as a text. Whether it is one is found by who parses it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Figure(String);
+
+impl<'de> Deserialize<'de> for Figure {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::String(text) => Ok(Self(text)),
+            serde_json::Value::Number(number) => Ok(Self(number.to_string())),
+            _ => Err(D::Error::custom("write a decimal number such as \"3.75\"")),
+        }
+    }
+}
+
+impl PartialSchema for Figure {
+    fn schema() -> RefOr<Schema> {
+        let text = ObjectBuilder::new().schema_type(Type::String).examples([serde_json::json!("3.75")]);
+        OneOfBuilder::new()
+            .item(text)
+            .item(ObjectBuilder::new().schema_type(Type::Number))
+            .description(Some("A decimal number as a text or a number; answers give a text, which is exact."))
+            .into()
+    }
+}
+
+impl ToSchema for Figure {}

@@ -1,0 +1,101 @@
+//! The closed sets of `domain` as words: one generic type, so that name, parser and OpenAPI enum cannot differ.
+
+use domain::{
+    AttemptKind, AuthScheme, ClientKind, CooldownCause, Dialect, FailureKind, Outcome, Platform, Role, Service,
+    UsageSource,
+};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
+use std::borrow::Cow;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
+};
+
+/// A closed set whose members have names.
+pub(crate) trait Named: Copy + 'static {
+    /// What the set is called in the OpenAPI document.
+    const SCHEMA: &'static str;
+    /// What the set is, for people.
+    const MEANING: &'static str;
+    /// Every member.
+    const MEMBERS: &'static [Self];
+
+    /// The member's name.
+    fn word(self) -> &'static str;
+}
+
+/// A member of a closed set, written as its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Word<T>(pub(crate) T);
+
+impl<T: Named> From<T> for Word<T> {
+    fn from(member: T) -> Self {
+        Self(member)
+    }
+}
+
+impl<T: Named> Serialize for Word<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.word())
+    }
+}
+
+impl<'de, T: Named> Deserialize<'de> for Word<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<'de, str>::deserialize(deserializer)?;
+        let found = T::MEMBERS.iter().find(|member| member.word() == text);
+        found.map(|&member| Self(member)).ok_or_else(|| {
+            let words = T::MEMBERS.iter().map(|member| member.word()).collect::<Vec<_>>();
+            D::Error::custom(format!("write one of {}", words.join(", ")))
+        })
+    }
+}
+
+impl<T: Named> PartialSchema for Word<T> {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(T::MEMBERS.iter().map(|member| member.word())))
+            .description(Some(T::MEANING))
+            .into()
+    }
+}
+
+impl<T: Named> ToSchema for Word<T> {
+    fn name() -> Cow<'static, str> {
+        Cow::Borrowed(T::SCHEMA)
+    }
+}
+
+macro_rules! words {
+    ($($alias:ident = $set:ident $members:expr, $schema:literal, $meaning:literal;)+) => {
+        $(
+            #[doc = $meaning]
+            pub(crate) type $alias = Word<$set>;
+
+            impl Named for $set {
+                const SCHEMA: &'static str = $schema;
+                const MEANING: &'static str = $meaning;
+                const MEMBERS: &'static [Self] = $members;
+
+                fn word(self) -> &'static str {
+                    self.as_str()
+                }
+            }
+        )+
+    };
+}
+
+words! {
+    AttemptKindWord = AttemptKind AttemptKind::ALL, "AttemptKind", "What was asked for.";
+    AuthWord = AuthScheme AuthScheme::ALL, "AuthScheme", "How an upstream is sent its API key.";
+    CauseWord = CooldownCause CooldownCause::ALL, "CooldownCause", "What an account is cooling down from.";
+    ClientWord = ClientKind ClientKind::ALL, "ClientKind", "A client program.";
+    DialectWord = Dialect Dialect::ALL, "Dialect", "The wire format that the client spoke.";
+    FailureWord = FailureKind FailureKind::ALL, "FailureKind", "Why an attempt did not complete.";
+    OutcomeWord = Outcome Outcome::ALL, "Outcome", "How an attempt ended.";
+    PlatformWord = Platform Platform::ALL, "Platform", "A kind of account.";
+    RoleWord = Role Role::ALL, "Role", "What an administrator may do; `owner` includes `operator`, which includes `viewer`.";
+    ServiceWord = Service Service::ALL, "Service", "What a key may be permitted to use.";
+    SourceWord = UsageSource &[UsageSource::Reported, UsageSource::Estimated, UsageSource::None], "UsageSource", "Where the numbers come from.";
+}

@@ -1,0 +1,203 @@
+//! A control plane for one test: store in memory, a clock that stands still, an administrator of each role.
+
+use crate::books::TestBooks;
+use accounting::PriceTable;
+use admin::{AdminState, FileSize, SystemFacts, TrustedHops};
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+};
+use domain::{Admin, AdminId, Calendar, Role, Timestamp};
+use http::{HeaderMap, Method, Request, StatusCode};
+use parking_lot::Mutex;
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
+use store::{Clock, Store, records::TypedRecords};
+use testkit::ManualClock;
+use tower::ServiceExt;
+use upstream::Timeouts;
+use vault::{EncryptionKey, JwtSecret, KeyPrefix, Keyring, Password};
+
+/// The password of every administrator of a test.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// Hashed once: it takes tens of milliseconds.
+static PASSWORD_HASH: LazyLock<String> =
+    LazyLock::new(|| Password::parse(SecretString::from(PASSWORD)).expect("long enough").hash());
+
+/// A control plane and what is around it.
+pub(crate) struct Plane {
+    pub(crate) router: Router,
+    pub(crate) store: Store,
+    pub(crate) clock: ManualClock,
+    pub(crate) keyring: Arc<Keyring>,
+    /// Administrators whose password was changed, as the hook was told.
+    pub(crate) changed: Arc<Mutex<Vec<Admin>>>,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+struct TestClock(ManualClock);
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+}
+
+impl Plane {
+    /// With the administrators `owner`, `operator` and `viewer`.
+    pub(crate) async fn new() -> Self {
+        let (store, clock) = (store::memory::store(), ManualClock::default());
+        let keyring = Arc::new(Keyring::new(&EncryptionKey::generate(), &[]));
+        let changed = Arc::new(Mutex::new(Vec::new()));
+        for &role in Role::ALL {
+            let admin = Admin {
+                id: AdminId::parse(&format!("id-{role}")).expect("an id"),
+                username: role.to_string(),
+                password_hash: PASSWORD_HASH.clone(),
+                role,
+                created_at: clock.now(),
+                updated_at: clock.now(),
+            };
+            store.records.add(&admin).await.expect("added");
+        }
+        let router = admin::router(state(&store, &clock, &keyring, &changed));
+        Self { router, store, clock, keyring, changed }
+    }
+
+    /// Sends a request; what comes back is JSON, or empty.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
+        let response = self.router.clone().oneshot(request).await.expect("the router always answers");
+        let (head, body) = response.into_parts();
+        let bytes = to_bytes(body, 16 * 1024 * 1024).await.expect("a whole body");
+        let body =
+            if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).expect("every body is JSON") };
+        Reply { status: head.status, headers: head.headers, body }
+    }
+
+    /// Signs in.
+    pub(crate) async fn sign_in(&self, username: &str, password: &str) -> Reply {
+        let body = json!({"username": username, "password": password});
+        self.send(request(Method::POST, "/admin/session", None, Some(&body))).await
+    }
+
+    /// Somebody of this role, signed in.
+    pub(crate) async fn caller(&self, role: Role) -> Caller<'_> {
+        let reply = self.sign_in(role.as_str(), PASSWORD).await;
+        let token = reply.body["token"].as_str().unwrap_or_else(|| panic!("{reply:?}")).to_owned();
+        Caller { plane: self, token }
+    }
+}
+
+/// Somebody who is signed in.
+pub(crate) struct Caller<'a> {
+    plane: &'a Plane,
+    pub(crate) token: String,
+}
+
+impl Caller<'_> {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.send(Method::GET, path, None).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
+        self.send(Method::POST, path, Some(&body)).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Reply {
+        self.send(Method::PATCH, path, Some(&body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Reply {
+        self.send(Method::PUT, path, Some(&body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
+        self.send(Method::DELETE, path, None).await
+    }
+
+    pub(crate) async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Reply {
+        self.plane.send(request(method, path, Some(&self.token), body)).await
+    }
+
+    /// The same with an `If-Match`.
+    pub(crate) async fn send_if(&self, version: &str, method: Method, path: &str, body: Option<&Value>) -> Reply {
+        let mut request = request(method, path, Some(&self.token), body);
+        request.headers_mut().insert("if-match", version.parse().expect("a header"));
+        self.plane.send(request).await
+    }
+}
+
+impl Reply {
+    /// The body of an answer that has to have this status.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.body);
+        self.body
+    }
+
+    /// The error's type, and the fields that it names.
+    #[track_caller]
+    pub(crate) fn refusal(&self) -> (&str, Vec<&str>) {
+        let error = &self.body["error"];
+        let fields = error["details"].as_array().expect("details").iter();
+        (
+            error["type"].as_str().expect("a type"),
+            fields.map(|fault| fault["field"].as_str().expect("a field")).collect(),
+        )
+    }
+}
+
+/// A request as clients send it.
+pub(crate) fn request(method: Method, path: &str, token: Option<&str>, body: Option<&Value>) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    match body {
+        Some(body) => request.header("content-type", "application/json").body(Body::from(body.to_string())),
+        None => request.body(Body::empty()),
+    }
+    .expect("a request")
+}
+
+fn state(store: &Store, clock: &ManualClock, keyring: &Arc<Keyring>, changed: &Arc<Mutex<Vec<Admin>>>) -> AdminState {
+    let prices = Arc::new(PriceTable::embedded());
+    let (started_at, changed) = (clock.now(), Arc::clone(changed));
+    AdminState {
+        store: store.clone(),
+        clock: Arc::new(TestClock(clock.clone())),
+        keyring: Arc::clone(keyring),
+        jwt_secret: JwtSecret::generate(),
+        session_lifetime: Duration::from_secs(24 * 3600),
+        calendar: Arc::new(Calendar::utc),
+        key_prefix: KeyPrefix::default(),
+        books: Arc::new(TestBooks::new(Arc::clone(&store.ledger))),
+        upstream: upstream::Client::new(Timeouts { connect: Duration::from_secs(5), head: Duration::from_secs(30) }),
+        prices: Arc::new(move || Arc::clone(&prices)),
+        trusted_hops: TrustedHops(1),
+        system: Arc::new(move || SystemFacts {
+            version: "0.1.0".to_owned(),
+            started_at,
+            store_engine: "memory".to_owned(),
+            schema_version: 1,
+            store_id: "test".to_owned(),
+            files: vec![FileSize { name: "relay.db".to_owned(), bytes: 4096 }],
+        }),
+        on_password_changed: Arc::new(move |admin| {
+            changed.lock().push(admin);
+            Box::pin(async { Ok(()) })
+        }),
+    }
+}
