@@ -24,7 +24,7 @@ pub enum JournalError {
         /// The latest schema that is known here.
         known: i64,
     },
-    /// The operating system refused a file, a thread, or randomness.
+    /// The operating system refused a file or a thread.
     #[error("the journal could not {operation}")]
     System {
         /// What was tried.

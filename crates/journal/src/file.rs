@@ -84,7 +84,7 @@ impl LogFile {
         let found = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
         match found {
             SCHEMA => {}
-            0 => create(&connection, &random_epoch()?).map_err(failed)?,
+            0 => create(&connection).map_err(failed)?,
             _ => return Err(JournalError::Newer { path: path.to_owned(), found, known: SCHEMA }),
         }
         let (last_seq, last_batch) = last(&connection).map_err(failed)?;
@@ -155,7 +155,7 @@ impl LogFile {
 
     /// Begins a new epoch: what comes after `after_seq` will be cut into batches anew, what lies before is gone.
     pub(crate) fn new_epoch(&mut self, after_seq: i64) -> rusqlite::Result<EpochStart> {
-        let epoch = random_epoch().map_err(|_| rusqlite::Error::UnwindingPanic)?;
+        let epoch = random_epoch(&self.connection)?;
         let batch = self.transaction(|file| {
             file.statement("DELETE FROM chunk WHERE last_seq <= ?")?.execute([after_seq])?;
             file.statement("DELETE FROM batch")?.execute([])?;
@@ -246,10 +246,10 @@ fn configure(connection: &Connection, bytes_max: u64) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn create(connection: &Connection, epoch: &Epoch) -> rusqlite::Result<()> {
+fn create(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
     connection.execute_batch(TABLES)?;
-    connection.execute("INSERT INTO journal VALUES (?, 0)", [&*epoch.0])?;
+    connection.execute("INSERT INTO journal VALUES (?, 0)", [&*random_epoch(connection)?.0])?;
     connection.pragma_update(None, "user_version", SCHEMA)?;
     connection.execute_batch("COMMIT")
 }
@@ -261,11 +261,10 @@ fn last(connection: &Connection) -> rusqlite::Result<(i64, BatchRange)> {
     Ok((last_seq.unwrap_or(0).max(last_batch.last_seq), last_batch))
 }
 
-fn random_epoch() -> Result<Epoch, JournalError> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random)
-        .map_err(|error| JournalError::System { operation: "draw a random epoch", source: error.into() })?;
-    Ok(Epoch(format!("{:032x}", u128::from_be_bytes(random)).into()))
+/// 128 random bits; SQLite seeds its generator from the operating system's.
+fn random_epoch(connection: &Connection) -> rusqlite::Result<Epoch> {
+    let text: String = connection.query_row("SELECT lower(hex(randomblob(16)))", [], |row| row.get(0))?;
+    Ok(Epoch(text.into()))
 }
 
 fn push_record(chunk: &mut Vec<u8>, record: &[u8]) {

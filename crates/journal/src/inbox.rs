@@ -3,7 +3,7 @@
 use crate::{
     error::{JournalRefusal, NotWritten},
     file::{BatchRange, EpochStart, Forgetting},
-    writer::{CROWD, Writer},
+    writer::Writer,
 };
 use parking_lot::{Condvar, Mutex};
 use std::{
@@ -15,6 +15,9 @@ use std::{
     time::Instant,
 };
 use tokio::sync::{Notify, oneshot, watch};
+
+/// What one task writes for others at most: it does not get on meanwhile, nor do others on its thread.
+const TAKEN_HERE_MAX: usize = 32;
 
 /// What the threads, the slots and the delivery share.
 pub(crate) struct Core {
@@ -155,8 +158,8 @@ impl Core {
 }
 
 impl Core {
-    /// Has everything queued written: here and now while little goes on, because two changes of thread take longer than the
-    /// write itself; else by the thread, which writes for many at once.
+    /// Has everything queued written: here and now if the last write is long enough ago, because two changes of thread take
+    /// longer than the write itself; else by the thread, which writes for many at once.
     pub(crate) fn write_soon(&self) {
         if !self.write_here() {
             self.inbox.wake_up();
@@ -164,8 +167,7 @@ impl Core {
     }
 
     fn write_here(&self) -> bool {
-        let busy = self.slots.taken() >= CROWD || self.syncs.load(Ordering::Relaxed) > 0;
-        if busy || self.slots.refusing.load(Ordering::Relaxed) {
+        if self.syncs.load(Ordering::Relaxed) > 0 || self.slots.refusing.load(Ordering::Relaxed) {
             return false;
         }
         self.writer.try_lock().is_some_and(|mut writer| writer.write_records(self))
@@ -289,10 +291,10 @@ impl Inbox {
         if state.stopped { Turn::Last } else { Turn::Open }
     }
 
-    /// The same, if it is beginnings and ends only; else answers false.
+    /// The same, if it is few, and beginnings and ends only; else answers false.
     pub(crate) fn take_records(&self, into: &mut Vec<Entry>) -> bool {
         let mut state = self.state.lock();
-        if state.errands || state.stopped {
+        if state.errands || state.stopped || state.entries.len() > TAKEN_HERE_MAX {
             return false;
         }
         mem::swap(into, &mut state.entries);

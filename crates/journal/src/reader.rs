@@ -38,44 +38,36 @@ impl Reader {
     /// The records of a batch, synced to disk with its boundaries: only then may its number be told to anyone. None when they
     /// are no longer kept.
     pub(crate) fn attempts(&self, core: &Core, batch: BatchRange) -> Result<Option<Vec<Attempt>>, ReadError> {
-        const CHUNKS: &str = "SELECT records FROM chunk WHERE last_seq BETWEEN ? AND ? ORDER BY last_seq";
+        const CHUNKS: &str =
+            "SELECT records, last_seq - first_seq + 1 FROM chunk WHERE last_seq BETWEEN ? AND ? ORDER BY last_seq";
         self.files.sync_wal(core)?;
         let records = usize::try_from(batch.last_seq - batch.first_seq + 1).unwrap_or(0);
-        let mut unpacking = Unpacking { attempts: Vec::with_capacity(records), damaged: 0 };
+        let (mut attempts, mut kept) = (Vec::with_capacity(records), 0);
         let mut chunks = self.connection.prepare_cached(CHUNKS)?;
         let mut rows = chunks.query(params![batch.first_seq, batch.last_seq])?;
         while let Some(row) = rows.next()? {
             let chunk = row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?;
-            unpacking.chunk(chunk).map_err(ReadError::Newer)?;
+            unpack_chunk(chunk, &mut attempts).map_err(ReadError::Newer)?;
+            kept += row.get::<_, usize>(1)?;
         }
-        if unpacking.damaged > 0 {
-            tracing::error!(
-                batch = batch.number,
-                records = unpacking.damaged,
-                "damaged records in the journal are left out"
-            );
+        if kept == records && attempts.len() < records {
+            let damaged = records - attempts.len();
+            tracing::error!(batch = batch.number, records = damaged, "damaged records in the journal are left out");
         }
-        Ok((unpacking.attempts.len() + unpacking.damaged == records).then_some(unpacking.attempts))
+        Ok((kept == records).then_some(attempts))
     }
 }
 
-struct Unpacking {
-    attempts: Vec<Attempt>,
-    damaged: usize,
-}
-
-impl Unpacking {
-    /// A damaged record is left out; one of a later version stops everything, because that version can read it.
-    fn chunk(&mut self, mut chunk: &[u8]) -> Result<(), PackedError> {
-        while let Some(record) = next_record(&mut chunk) {
-            match packed::unpack(record) {
-                Ok(attempt) => self.attempts.push(attempt),
-                Err(PackedError::Damaged(_)) => self.damaged += 1,
-                Err(newer @ PackedError::Newer(_)) => return Err(newer),
-            }
+/// A damaged record is left out; one of a later version stops everything, because that version can read it.
+fn unpack_chunk(mut chunk: &[u8], attempts: &mut Vec<Attempt>) -> Result<(), PackedError> {
+    while let Some(record) = next_record(&mut chunk) {
+        match packed::unpack(record) {
+            Ok(attempt) => attempts.push(attempt),
+            Err(PackedError::Damaged(_)) => {}
+            Err(newer @ PackedError::Newer(_)) => return Err(newer),
         }
-        Ok(())
     }
+    Ok(())
 }
 
 fn next_record<'a>(chunk: &mut &'a [u8]) -> Option<&'a [u8]> {

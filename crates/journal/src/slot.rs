@@ -24,7 +24,7 @@ pub struct AttemptSlot {
 
 /// Resolves once the record is handed to the operating system: it survives the process from then on.
 ///
-/// The write begins when this is polled or dropped. While few attempts are open, the first poll does the write itself (some 20
+/// The write begins when this is polled or dropped. While little goes on, the first poll does the write itself (some 20
 /// microseconds, no sync). Cancel-safe: dropping it loses nothing.
 #[must_use = "the client may see the end of its answer only when the record is written"]
 pub struct Written {

@@ -1,7 +1,7 @@
 //! Takes everything queued, writes it in one transaction, tells who waits. Nothing here waits for a disk sync.
 //!
-//! A thread does this for many attempts at once, and whatever takes longer. While few attempts are open, the task that waits
-//! for its record does it itself.
+//! A thread does this for many attempts at once, and whatever takes longer. While little goes on, the task that waits for its
+//! record does it itself.
 
 use crate::{
     error::NotWritten,
@@ -22,8 +22,8 @@ const OPENING_LINGER: Duration = Duration::from_millis(10);
 /// After a failed write the next is tried this much later.
 const RETRY: Duration = Duration::from_millis(200);
 
-/// With so many attempts open the thread writes, and its commits are spaced; with fewer, each answer's own wait counts.
-pub(crate) const CROWD: usize = 16;
+/// With fewer attempts open, commits are not spaced.
+const CROWD: usize = 16;
 
 /// From one commit's beginning to the next in a crowd, per open attempt: what a commit costs is shared by the answers that end
 /// in between. At 20,000 attempts a second it adds a twentieth to the time that an attempt takes anyway.
@@ -40,8 +40,10 @@ pub(crate) struct Writer {
     /// Ended, not yet written.
     closings: Vec<Closing>,
     marks: Vec<oneshot::Sender<i64>>,
-    /// When the last write began.
+    /// When what was queued was last looked at.
     began: Instant,
+    /// When the last transaction of records began.
+    committed: Option<Instant>,
     /// A write failed; try again then.
     retry_at: Option<Instant>,
 }
@@ -57,7 +59,7 @@ struct Openings {
 /// The thread: runs until the inbox is stopped; answers how many records could not be written.
 pub(crate) fn run(core: &Core) -> usize {
     loop {
-        let wait = core.writer.lock().wait(core.slots.taken());
+        let wait = core.writer.lock().wait(core);
         core.inbox.wait(&wait);
         if let Some(unwritten) = core.writer.lock().write_all(core) {
             return unwritten;
@@ -74,6 +76,7 @@ impl Writer {
             closings: Vec::new(),
             marks: Vec::new(),
             began: Instant::now(),
+            committed: None,
             retry_at: None,
         }
     }
@@ -82,9 +85,10 @@ impl Writer {
         self.file.last_seq()
     }
 
-    /// Writes what is queued if it is records only; answers whether it did.
+    /// Writes what is queued if it is time, and records only; answers whether it did.
     pub(crate) fn write_records(&mut self, core: &Core) -> bool {
-        let taken = core.inbox.take_records(&mut self.entries);
+        let taken =
+            self.next_commit(core).is_none_or(|at| at <= Instant::now()) && core.inbox.take_records(&mut self.entries);
         if taken {
             self.write(core, Turn::Open);
         }
@@ -98,16 +102,21 @@ impl Writer {
         (turn == Turn::Last).then(|| self.closings.drain(..).count())
     }
 
-    fn wait(&self, open: usize) -> Wait {
+    fn wait(&self, core: &Core) -> Wait {
         if self.retry_at.is_some() {
             return Wait { quiet_until: self.retry_at, due: self.retry_at };
         }
-        let spacing = COMMIT_SPACING_MAX.min(COMMIT_SPACING * u32::try_from(open).unwrap_or(u32::MAX));
-        let quiet_until = (open >= CROWD).then(|| self.began + spacing);
         // Stays awake to openings for a while after each turn: that saves waking the thread for each of them.
         let awake = self.began + OPENING_LINGER;
         let due = self.openings.due().or_else(|| (Instant::now() < awake).then_some(awake));
-        Wait { quiet_until, due }
+        Wait { quiet_until: self.next_commit(core), due }
+    }
+
+    /// When the next commit may begin; none: at any time.
+    fn next_commit(&self, core: &Core) -> Option<Instant> {
+        let (open, committed) = (core.slots.taken(), self.committed?);
+        let spacing = COMMIT_SPACING * u32::try_from(open).unwrap_or(u32::MAX);
+        (open >= CROWD).then(|| committed + spacing.min(COMMIT_SPACING_MAX))
     }
 
     fn write(&mut self, core: &Core, turn: Turn) {
@@ -149,6 +158,7 @@ impl Writer {
             self.counted(core, LogFile::probe)?;
         }
         if due > 0 || !self.closings.is_empty() {
+            self.committed = Some(self.began);
             self.file.write(self.openings.first_ones(due), &self.closings)?;
             core.progress.commits.fetch_add(1, Ordering::Relaxed);
         }

@@ -202,6 +202,20 @@ async fn numbers_go_on_after_everything_is_removed() {
 }
 
 #[tokio::test]
+async fn damaged_records_are_left_out_and_the_rest_is_delivered() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = Journal::open(&options(directory.path())).unwrap();
+    write_all(&journal, &names("damaged", 3)).await;
+    journal.close().await.unwrap();
+    let file = Connection::open(directory.path().join("journal.db")).unwrap();
+    file.execute("UPDATE chunk SET records = zeroblob(100) WHERE first_seq = 2", []).unwrap();
+    drop(file);
+    let books = Books::new();
+    deliver_all(&Journal::open(&options(directory.path())).unwrap(), &books).await;
+    assert_eq!(books.names(), ["damaged-00000", "damaged-00002"]);
+}
+
+#[tokio::test]
 async fn waiting_for_delivery_ends_in_time_without_one() {
     let directory = tempfile::tempdir().unwrap();
     let journal = Journal::open(&options(directory.path())).unwrap();
