@@ -153,7 +153,7 @@ pub(crate) async fn change(
     Document(patch): Document<AccountPatch>,
 ) -> Result<Tagged<AccountView>, Refusal> {
     let now = plane.now();
-    let changed = editing::edit::<Account>(&plane, id.as_str(), &precondition, |account| {
+    let changed = editing::edit::<Account>(plane.store(), id.as_str(), &precondition, |account| {
         patch.apply(account, &plane.given.keyring, now)
     });
     let account = changed.await?.ok_or_else(missing)?;
@@ -203,7 +203,7 @@ pub(crate) async fn reset(
 }
 
 async fn find(plane: &Plane, id: &AccountId) -> Result<Versioned<Account>, Refusal> {
-    editing::find(plane, id.as_str()).await?.ok_or_else(missing)
+    editing::find(plane.store(), id.as_str()).await?.ok_or_else(missing)
 }
 
 async fn tagged(plane: &Plane, account: Versioned<Account>) -> Result<Tagged<AccountView>, Refusal> {

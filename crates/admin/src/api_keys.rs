@@ -131,7 +131,7 @@ pub(crate) async fn read(
     State(plane): State<Shared>,
     PathId(id): PathId<KeyId>,
 ) -> Result<Tagged<ApiKeyView>, Refusal> {
-    let key = editing::find::<ApiKey>(&plane, id.as_str()).await?.ok_or_else(missing)?;
+    let key = editing::find::<ApiKey>(plane.store(), id.as_str()).await?.ok_or_else(missing)?;
     tagged(&plane, key).await
 }
 
@@ -150,7 +150,7 @@ pub(crate) async fn change(
     Document(patch): Document<ApiKeyPatch>,
 ) -> Result<Tagged<ApiKeyView>, Refusal> {
     let now = plane.now();
-    let changed = editing::edit::<ApiKey>(&plane, id.as_str(), &precondition, |key| match key.state {
+    let changed = editing::edit::<ApiKey>(plane.store(), id.as_str(), &precondition, |key| match key.state {
         KeyState::Deleted { .. } => {
             Err(Refusal::new(RefusalType::Conflict, "This key was deleted and cannot be changed: create another."))
         }
@@ -173,11 +173,11 @@ pub(crate) async fn delete(
     precondition: IfMatch,
 ) -> Result<StatusCode, Refusal> {
     let now = plane.now();
-    let found = editing::find::<ApiKey>(&plane, id.as_str()).await?.ok_or_else(missing)?;
+    let found = editing::find::<ApiKey>(plane.store(), id.as_str()).await?.ok_or_else(missing)?;
     if matches!(found.record.state, KeyState::Deleted { .. }) {
         return Ok(StatusCode::NO_CONTENT);
     }
-    let deleted = editing::edit::<ApiKey>(&plane, id.as_str(), &precondition, |key| {
+    let deleted = editing::edit::<ApiKey>(plane.store(), id.as_str(), &precondition, |key| {
         Ok(ApiKey { state: KeyState::Deleted { at: now }, updated_at: now, ..key.clone() })
     });
     deleted.await?.ok_or_else(missing)?;

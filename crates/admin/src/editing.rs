@@ -3,10 +3,9 @@
 use crate::{
     extract::IfMatch,
     refusal::{Refusal, RefusalType},
-    state::Plane,
 };
 use store::{
-    Record, RecordError,
+    Record, RecordError, Store,
     records::{Condition, TypedRecords, Versioned},
 };
 
@@ -14,8 +13,8 @@ use store::{
 const TRIES_MAX: usize = 8;
 
 /// The record with this id.
-pub(crate) async fn find<T: Record>(plane: &Plane, id: &str) -> Result<Option<Versioned<T>>, Refusal> {
-    Ok(plane.store().records.read(id).await?)
+pub(crate) async fn find<T: Record>(store: &Store, id: &str) -> Result<Option<Versioned<T>>, Refusal> {
+    Ok(store.records.read(id).await?)
 }
 
 /// Changes the record with this id by `edit`, which may be called several times. None: there is no such record.
@@ -24,16 +23,16 @@ pub(crate) async fn find<T: Record>(plane: &Plane, id: &str) -> Result<Option<Ve
 ///
 /// When the precondition does not hold, `edit` refuses, or others changed the record each time.
 pub(crate) async fn edit<T: Record + Sync>(
-    plane: &Plane,
+    store: &Store,
     id: &str,
     precondition: &IfMatch,
-    edit: impl Fn(&T) -> Result<T, Refusal> + Send,
+    edit: impl Fn(&T) -> Result<T, Refusal>,
 ) -> Result<Option<Versioned<T>>, Refusal> {
     for _ in 0..TRIES_MAX {
-        let Some(old) = find::<T>(plane, id).await? else { return Ok(None) };
+        let Some(old) = find::<T>(store, id).await? else { return Ok(None) };
         precondition.check(old.version)?;
         let record = edit(&old.record)?;
-        let written = plane.store().records.change(&old.record, &record, Condition::Version(old.version)).await;
+        let written = store.records.change(&old.record, &record, Condition::Version(old.version)).await;
         match written {
             Ok(version) => return Ok(Some(Versioned { record, version })),
             Err(RecordError::Conflict { .. }) => (),
@@ -43,4 +42,82 @@ pub(crate) async fn edit<T: Record + Sync>(
     }
     let message = "It is being changed all the time by others: send the change again.";
     Err(Refusal::new(RefusalType::Conflict, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::{Admin, AdminId, Role, Timestamp};
+    use std::{
+        cell::Cell,
+        future::Future,
+        pin::pin,
+        task::{Context, Poll, Waker},
+    };
+
+    /// The store in memory never waits.
+    fn done<T>(future: impl Future<Output = T>) -> T {
+        match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(value) => value,
+            Poll::Pending => panic!("the store in memory waited"),
+        }
+    }
+
+    fn admin() -> Admin {
+        Admin {
+            id: AdminId::parse("a1").expect("an id"),
+            username: "admin".to_owned(),
+            password_hash: String::new(),
+            role: Role::Viewer,
+            created_at: Timestamp::from_ms(1),
+            updated_at: Timestamp::from_ms(1),
+        }
+    }
+
+    /// Promotes the administrator; somebody else renames them so many times between reading and writing.
+    fn promote(
+        store: &Store,
+        precondition: &IfMatch,
+        disturbances: usize,
+    ) -> Result<Option<Versioned<Admin>>, Refusal> {
+        let left = Cell::new(disturbances);
+        let promoted = edit::<Admin>(store, "a1", precondition, |read| {
+            if left.get() > 0 {
+                left.set(left.get() - 1);
+                let renamed = Admin { username: format!("admin {}", left.get()), ..read.clone() };
+                done(store.records.change(read, &renamed, Condition::Exists)).expect("renamed");
+            }
+            Ok(Admin { role: Role::Owner, ..read.clone() })
+        });
+        done(promoted)
+    }
+
+    fn store() -> Store {
+        let store = store::memory::store();
+        done(store.records.add(&admin())).expect("added");
+        store
+    }
+
+    #[test]
+    fn a_change_made_in_between_is_kept() {
+        let store = store();
+        let promoted = promote(&store, &IfMatch::Any, 1).expect("promoted").expect("exists");
+        let found = done(find::<Admin>(&store, "a1")).expect("reads").expect("exists");
+        assert_eq!(promoted, found);
+        assert_eq!((found.record.username.as_str(), found.record.role), ("admin 0", Role::Owner));
+    }
+
+    #[test]
+    fn a_change_for_one_version_is_not_made_to_the_next() {
+        let store = store();
+        let precondition = IfMatch::OneOf(vec![store::Version(1)]);
+        let refusal = promote(&store, &precondition, 1).expect_err("changed in between");
+        assert_eq!(refusal.r#type, RefusalType::PreconditionFailed);
+    }
+
+    #[test]
+    fn who_loses_every_time_is_told() {
+        let refusal = promote(&store(), &IfMatch::Any, TRIES_MAX).expect_err("never won");
+        assert_eq!(refusal.r#type, RefusalType::Conflict);
+    }
 }

@@ -51,7 +51,7 @@ async fn authenticate(plane: &Plane, headers: &HeaderMap) -> Result<Caller, Refu
     if session.subject != SessionSubject::Admin(claims.admin.clone()) {
         return Err(anonymous());
     }
-    let admin = editing::find::<Admin>(plane, claims.admin.as_str()).await?.ok_or_else(anonymous)?.record;
+    let admin = editing::find::<Admin>(plane.store(), claims.admin.as_str()).await?.ok_or_else(anonymous)?.record;
     Ok(Caller { admin, session })
 }
 

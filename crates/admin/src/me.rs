@@ -102,7 +102,7 @@ fn wrong_field(field: &'static str, reason: impl Into<Reason>) -> Refusal {
 
 async fn store_password(plane: &Plane, caller: &Caller, password_hash: String) -> Result<Admin, Refusal> {
     let now = plane.now();
-    let changed = editing::edit::<Admin>(plane, caller.admin.id.as_str(), &IfMatch::Any, |admin| {
+    let changed = editing::edit::<Admin>(plane.store(), caller.admin.id.as_str(), &IfMatch::Any, |admin| {
         if admin.password_hash != caller.admin.password_hash {
             let message = "The password was changed elsewhere at the same time: sign in again.";
             return Err(Refusal::new(RefusalType::Conflict, message));

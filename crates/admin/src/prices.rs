@@ -91,7 +91,7 @@ pub(crate) async fn read(
     State(plane): State<Shared>,
     PathId(model): PathId<ModelName>,
 ) -> Result<Tagged<ModelPriceView>, Refusal> {
-    let own = editing::find::<ModelPricingRecord>(&plane, &model.record_id()).await?;
+    let own = editing::find::<ModelPricingRecord>(plane.store(), &model.record_id()).await?;
     shown(&plane, &model, own.map_or(Version(0), |own| own.version)).await
 }
 
@@ -129,7 +129,7 @@ pub(crate) async fn delete(
     precondition: IfMatch,
 ) -> Result<StatusCode, Refusal> {
     let id = model.record_id();
-    let own = editing::find::<ModelPricingRecord>(&plane, &id).await?.ok_or_else(missing)?;
+    let own = editing::find::<ModelPricingRecord>(plane.store(), &id).await?.ok_or_else(missing)?;
     precondition.check(own.version)?;
     let expected = (precondition != IfMatch::Any).then_some(own.version);
     match plane.store().records.remove(Family::ModelPricing, &id, expected).await {
@@ -144,7 +144,8 @@ pub(crate) async fn delete(
 /// Adds the record or changes it, whichever it takes.
 async fn put(plane: &Plane, record: &ModelPricingRecord, precondition: &IfMatch) -> Result<Version, Refusal> {
     for _ in 0..TRIES_MAX {
-        let changed = editing::edit::<ModelPricingRecord>(plane, &record.id, precondition, |_| Ok(record.clone()));
+        let changed =
+            editing::edit::<ModelPricingRecord>(plane.store(), &record.id, precondition, |_| Ok(record.clone()));
         if let Some(changed) = changed.await? {
             return Ok(changed.version);
         }

@@ -239,6 +239,19 @@ mod tests {
     }
 
     #[test]
+    fn a_store_s_failure_says_whether_another_try_may_help() {
+        for (kind, r#type, waits) in [
+            (StoreFailure::Unavailable, RefusalType::Unavailable, true),
+            (StoreFailure::Full, RefusalType::Unavailable, false),
+            (StoreFailure::Damaged, RefusalType::Internal, false),
+            (StoreFailure::Unsupported, RefusalType::Internal, false),
+        ] {
+            let refusal = Refusal::from(StoreError::new("read", kind));
+            assert_eq!((refusal.r#type, refusal.retry_after.is_some()), (r#type, waits), "{kind}");
+        }
+    }
+
+    #[test]
     fn a_wait_is_rounded_up_to_whole_seconds() {
         let response = Refusal::wait(Duration::from_millis(1200), "Wait.").into_response();
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);

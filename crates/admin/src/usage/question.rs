@@ -217,8 +217,8 @@ fn hours(from: Option<Bucket>, to: Option<Bucket>, calendar: &Calendar, now: Tim
     };
     let from = match from {
         None => {
-            let noon = Hour::parse(&to).map(|hour| calendar.start_of(hour.day()).plus(hour_of_day(&to)))?;
-            calendar.hour(noon.minus(HOURS_DEFAULT)).to_string()
+            let last = Hour::parse(&to).map(|hour| calendar.start_of(hour.day()).plus(hour_of_day(&to)))?;
+            calendar.hour(last.minus(HOURS_DEFAULT)).to_string()
         }
         Some(Bucket::Hour(hour)) => hour.to_string(),
         Some(Bucket::Day(day)) => format!("{day}T00"),

@@ -8,6 +8,7 @@ mod fuzz;
 mod plane;
 mod prices;
 mod roles;
+mod secrets;
 mod session;
 mod system;
 mod usage;

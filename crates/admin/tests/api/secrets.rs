@@ -1,0 +1,63 @@
+//! No secret gets into the log, at any level.
+
+use crate::plane::{PASSWORD, Plane};
+use domain::Role;
+use parking_lot::Mutex;
+use serde_json::json;
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
+use testkit::{ErrorKind, Reply, Script, ScriptedUpstream};
+use tracing_subscriber::fmt::MakeWriter;
+
+/// Keeps what is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn no_password_token_key_or_credential_is_logged() {
+    let log = Log::default();
+    let everything = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
+    let _guard = tracing::subscriber::set_default(everything);
+    let plane = Plane::new().await;
+    plane.sign_in("operator", "a wrong secret").await.expect(401);
+    let operator = plane.caller(Role::Operator).await;
+    let key = operator.post("/admin/api-keys", json!({"name": "k"})).await.expect(201);
+    let upstream = ScriptedUpstream::start(Script::always(Reply::error(ErrorKind::Authentication))).await;
+    let upstream = upstream.expect("starts");
+    let account = json!({"platform": "ccr", "name": "a", "base_url": upstream.base_url(), "api_key": "credential-1"});
+    let account = operator.post("/admin/accounts", account).await.expect(201);
+    let path = format!("/admin/accounts/{}", account["id"].as_str().expect("an id"));
+    operator.patch(&path, json!({"api_key": "credential-2"})).await.expect(200);
+    operator.post(&format!("{path}/test"), json!({})).await.expect(200);
+    operator.post("/admin/accounts", json!({"api_key": "credential-3", "name": 5})).await.expect(422);
+    let change = json!({"current_password": PASSWORD, "new_password": "the next secret"});
+    operator.post("/admin/me/password", change).await.expect(204);
+    let logged = String::from_utf8(log.0.lock().clone()).expect("text");
+    assert!(logged.contains("an API key was created") && logged.contains("a sign-in with a wrong name"), "{logged}");
+    let key = key["key"].as_str().expect("the key");
+    let secrets = [PASSWORD, "a wrong secret", "the next secret", operator.token.as_str(), key];
+    for secret in secrets.into_iter().chain(["credential-1", "credential-2", "credential-3"]) {
+        assert!(!logged.contains(secret), "{secret} is in the log: {logged}");
+    }
+}
