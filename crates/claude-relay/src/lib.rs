@@ -7,3 +7,4 @@ pub mod durable_file;
 pub mod first_start;
 pub mod machine;
 pub mod note;
+pub mod telemetry;
