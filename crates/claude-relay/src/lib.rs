@@ -1,10 +1,19 @@
 //! What the binary is made of, as a library, so that tests can use it. The order of a start: [`config`], then
 //! [`data_dir`], then [`first_start`], then the store and everything on it.
 
+mod books;
+pub mod cli;
+pub mod clock;
+mod compose;
 pub mod config;
 pub mod data_dir;
 pub mod durable_file;
 pub mod first_start;
+mod front;
 pub mod machine;
 pub mod note;
+mod serve;
+mod server;
 pub mod telemetry;
+mod vitals;
+mod zone;

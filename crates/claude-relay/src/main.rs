@@ -1,3 +1,8 @@
-//! The relay's one binary.
+//! The relay's one binary: reads the command line, starts the runtime, returns an exit code. Nothing is decided here.
 
-fn main() {}
+use claude_relay::cli;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

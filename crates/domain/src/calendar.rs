@@ -84,6 +84,16 @@ impl Calendar {
         TimeZone::get(name).map(|zone| Self { zone }).map_err(|_| ZoneError(name.to_owned()))
     }
 
+    /// Reads [`name`](Self::name): an IANA name, or an offset such as `+08` or `-03:30`.
+    ///
+    /// # Errors
+    ///
+    /// When it is neither.
+    pub fn parse(name: &str) -> Result<Self, ZoneError> {
+        let offset = parse_offset(name).and_then(|seconds| Offset::from_seconds(seconds).ok());
+        offset.map_or_else(|| Self::named(name), |offset| Ok(Self { zone: offset.to_time_zone() }))
+    }
+
     /// A fixed offset in hours, as the earlier service's `TIMEZONE_OFFSET`; zero and halves are allowed.
     ///
     /// # Errors
@@ -135,6 +145,17 @@ impl Calendar {
         let instant = jiff::Timestamp::from_millisecond(clamped).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
         self.zone.to_datetime(instant)
     }
+}
+
+/// Reads `+08` or `-03:30` as seconds east of UTC.
+fn parse_offset(text: &str) -> Option<i32> {
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1, digits),
+        None => (1, text.strip_prefix('+')?),
+    };
+    let (hours, minutes) = digits.split_once(':').unwrap_or((digits, "0"));
+    let (hours, minutes): (u8, u8) = (hours.parse().ok()?, minutes.parse().ok()?);
+    Some(sign * (i32::from(hours) * 3600 + i32::from(minutes) * 60))
 }
 
 impl Day {
@@ -284,6 +305,10 @@ mod tests {
             Calendar::offset("5.5").expect("India").hour(at("2026-11-23T18:30:00Z")).to_string(),
             "2026-11-24T00"
         );
+        for hours in ["0", "8", "-3.5", "5.75"] {
+            let calendar = Calendar::offset(hours).expect("an offset");
+            assert_eq!(Calendar::parse(&calendar.name()), Ok(calendar), "{hours}");
+        }
         for wrong in ["", "x", "27", "NaN", "inf"] {
             assert!(Calendar::offset(wrong).is_err(), "{wrong:?}");
         }

@@ -1,10 +1,13 @@
 //! The keys in use, by hash: looked up once, right again within a second of a change. No clear key is ever kept.
 
 use domain::{ApiKey, Expiry, KeyHash, KeyId, Timestamp};
-use quick_cache::sync::Cache;
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use quick_cache::{UnitWeighter, sync::Cache};
+use std::{
+    hash::Hash,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 use store::{
     Family, RecordError, Records, StoreError,
@@ -14,6 +17,9 @@ use store::{
 /// Keys kept in memory, the unknown ones included, so that neither a large team nor a flood of wrong keys costs a
 /// look-up per request. An entry takes about half a kilobyte.
 const KEYS_MAX: usize = 20_000;
+
+/// Keys that memory is taken for at the start; it grows with those that are used.
+const KEYS_EXPECTED: usize = 256;
 
 /// What is known of a hash.
 #[derive(Debug, Clone)]
@@ -33,9 +39,13 @@ pub(crate) struct Keys {
     generation: AtomicU64,
 }
 
+fn cache<K: Eq + Hash, V: Clone>() -> Cache<K, V> {
+    Cache::with_weighter(KEYS_EXPECTED, KEYS_MAX as u64, UnitWeighter)
+}
+
 impl Keys {
     pub(crate) fn new(records: Arc<dyn Records>) -> Self {
-        let (by_hash, hashes) = (Cache::new(KEYS_MAX), Cache::new(KEYS_MAX));
+        let (by_hash, hashes) = (cache(), cache());
         Self { records, by_hash, hashes, generation: AtomicU64::new(0) }
     }
 

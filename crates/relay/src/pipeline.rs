@@ -19,16 +19,16 @@ use scheduling::NoChoice;
 use std::sync::Arc;
 
 impl Relay {
-    /// Answers one request of the data plane. It fails never: what goes wrong is told in the client's dialect.
+    /// Answers one request of the data plane under `id`, which no other request has. It fails never: what goes wrong is told in the client's dialect.
     ///
     /// Cancel-safe: what was set in motion is settled, whenever this is dropped.
-    pub async fn handle<B>(self: &Arc<Self>, route: Route, request: Request<B>) -> Response<RelayBody>
+    pub async fn respond<B>(self: &Arc<Self>, id: RequestId, route: Route, request: Request<B>) -> Response<RelayBody>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let id = RequestId::from_uuid(uuid::Uuid::now_v7());
         match route {
             Route::Hello => Response::new(RelayBody::empty()),
+            Route::Nowhere => self.refuse(&id, Refusal::NotFound.into()),
             Route::WrongMethod { allow } => self.refuse(&id, Refusal::MethodNotAllowed { allow }.into()),
             Route::Call(kind) => match self.enter(id.clone(), kind, request).await {
                 Ok(admission) => self.relay(admission).await,

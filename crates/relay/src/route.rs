@@ -13,6 +13,8 @@ pub enum Route {
     Hello,
     /// A call that goes to an account.
     Call(AttemptKind),
+    /// A path that nobody serves.
+    Nowhere,
     /// One of these paths with another method.
     WrongMethod {
         /// The methods that there are.

@@ -10,7 +10,7 @@ const BUSY_WAIT: Duration = Duration::from_secs(5);
 const LOG_KEPT_BYTES: u64 = 8 << 20;
 
 /// Page cache of the writer in KiB: the pages that a batch of 4,096 records touches.
-const WRITER_CACHE_KIB: u32 = 4096;
+const WRITER_CACHE_KIB: u32 = 8192;
 
 /// Page cache of each other connection in KiB. The operating system's cache stands behind it.
 const READER_CACHE_KIB: u32 = 512;

@@ -104,3 +104,59 @@ fn log_path(path: &Path) -> PathBuf {
     name.push("-wal");
     name.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection;
+
+    /// A store with a log of a little over `bytes`, and the keeper's work on it.
+    fn with_log(directory: &Path, bytes: u64) -> (Connection, Work) {
+        let path = directory.join("relay.db");
+        File::create(&path).expect("a file");
+        let writer = connection::writer(&path).expect("a store");
+        writer.execute_batch("CREATE TABLE filled (bytes BLOB)").expect("a table");
+        writer.execute("INSERT INTO filled VALUES (zeroblob(?1))", [bytes]).expect("a row");
+        let log = File::open(log_path(&path)).expect("the log");
+        let work = Work { connection: connection::keeper(&path).expect("a store"), log, turn: Arc::default() };
+        (writer, work)
+    }
+
+    fn log_bytes(work: &Work) -> u64 {
+        work.log.metadata().expect("the log").len()
+    }
+
+    #[test]
+    fn a_short_log_is_left_alone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (_writer, work) = with_log(directory.path(), LOG_BYTES_MOVED / 2);
+        work.move_log();
+        assert!(log_bytes(&work) > LOG_BYTES_MOVED / 2);
+    }
+
+    #[test]
+    fn a_long_log_is_emptied_while_nobody_reads() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (_writer, work) = with_log(directory.path(), LOG_BYTES_MOVED);
+        work.move_log();
+        assert_eq!(log_bytes(&work), 0);
+    }
+
+    #[test]
+    fn a_log_that_is_read_is_emptied_once_the_reader_has_gone() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (writer, work) = with_log(directory.path(), LOG_BYTES_MOVED);
+        let reader = connection::reader(&directory.path().join("relay.db")).expect("a reader");
+        let reading = reader.unchecked_transaction().expect("a snapshot");
+        let count = |connection: &Connection| connection.query_row("SELECT count(*) FROM filled", [], |row| row.get(0));
+        assert_eq!(count(&reading), Ok(1));
+        writer.execute("INSERT INTO filled VALUES (NULL)", []).expect("the writer does not wait for the reader");
+        work.move_log();
+        assert!(log_bytes(&work) > 0);
+        assert_eq!(count(&reading), Ok(1));
+        drop(reading);
+        work.move_log();
+        assert_eq!(log_bytes(&work), 0);
+        assert_eq!(count(&reader), Ok(2));
+    }
+}

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod costs;
+pub(crate) mod index;
 mod roll_up;
 mod row;
 mod usage;

@@ -5,7 +5,7 @@ use crate::{
     connection,
     health::SqliteHealth,
     keeper::{self, Keeper},
-    ledger::SqliteLedger,
+    ledger::{SqliteLedger, index},
     readers::Readers,
     records::SqliteRecords,
     schema::{self, Identity, MIGRATIONS},
@@ -23,7 +23,7 @@ use std::{
     thread::JoinHandle,
 };
 use store::{
-    Fence, Store,
+    Fence, Store, StoreError,
     events::LocalEvents,
     local::{LocalLeases, LocalLimits, LocalLocks},
 };
@@ -118,7 +118,7 @@ impl SqliteStore {
         let (events, turn) = (LocalEvents::default(), Arc::new(Turn::default()));
         let keeper = connection::keeper(path).map_err(OpenError::sqlite("open the file again"))?;
         let (stop_keeper, keeper) = Keeper::start(path, keeper, Arc::clone(&turn)).map_err(failed)?;
-        let (writer, thread) = Writer::start(connection, events.clone(), turn).map_err(failed)?;
+        let (writer, thread) = Writer::start(connection, events.clone(), turn, index::build).map_err(failed)?;
         let engine = Engine { writer, readers: Readers::new(path.to_owned()) };
         let limits = Arc::new(LocalLimits::default());
         let ports = Store {
@@ -164,6 +164,15 @@ impl SqliteStore {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.identity.is_empty
+    }
+
+    /// Records of the books that the filter indexes lack: they are found all the same, by reading them. A metric.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn unindexed_records(&self) -> Result<u64, StoreError> {
+        self.readers.read(index::lag).await
     }
 
     /// Commits what waits, moves the log into the file, syncs it, and ends the threads. Calls that come later fail as

@@ -120,3 +120,62 @@ fn copy(connection: &Connection, to: &Path) -> Result<(), OpenError> {
     fs::rename(&aside, to).map_err(failed)?;
     crate::open::sync_directory(to).map_err(failed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    const FIRST: Migration = Migration(
+        "CREATE TABLE schema (version INTEGER NOT NULL, store_id TEXT NOT NULL, created_at INTEGER NOT NULL) STRICT;
+         CREATE TABLE change (sequence INTEGER); CREATE TABLE ledger_epoch (epoch TEXT); CREATE TABLE old (a INTEGER);",
+    );
+    const SECOND: Migration = Migration("ALTER TABLE old RENAME TO new; INSERT INTO new VALUES (2);");
+    const BROKEN: Migration = Migration("ALTER TABLE new RENAME TO newer; CREATE TABLE newer (a INTEGER);");
+
+    fn brought_up(directory: &TempDir, migrations: &[Migration]) -> Result<Identity, OpenError> {
+        let path = directory.path().join("relay.db");
+        let mut connection = Connection::open(&path).expect("a file");
+        bring_up_to_date(&mut connection, &path, migrations, Timestamp::from_ms(1))
+    }
+
+    fn tables(path: &Path) -> Vec<String> {
+        let connection = Connection::open(path).expect("a file");
+        let sql = "SELECT name FROM sqlite_schema WHERE name IN ('old', 'new', 'newer') ORDER BY name";
+        let mut statement = connection.prepare(sql).expect("a statement");
+        let names = statement.query_map([], |row| row.get(0)).expect("rows");
+        names.collect::<rusqlite::Result<_>>().expect("names")
+    }
+
+    #[test]
+    fn a_new_file_gets_every_step_and_no_copy() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let identity = brought_up(&directory, &[FIRST, SECOND]).expect("a schema");
+        assert!(identity.is_empty);
+        assert_eq!(tables(&directory.path().join("relay.db")), ["new"]);
+        assert!(!directory.path().join("relay.db.before-v2").exists());
+    }
+
+    #[test]
+    fn an_older_file_is_copied_and_brought_up_to_date_once() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let first = brought_up(&directory, &[FIRST]).expect("a schema");
+        let second = brought_up(&directory, &[FIRST, SECOND]).expect("a schema");
+        assert_eq!(first, second);
+        assert_eq!(tables(&directory.path().join("relay.db")), ["new"]);
+        assert_eq!(tables(&directory.path().join("relay.db.before-v2")), ["old"]);
+        fs::remove_file(directory.path().join("relay.db.before-v2")).expect("the copy");
+        brought_up(&directory, &[FIRST, SECOND]).expect("nothing to do");
+        assert!(!directory.path().join("relay.db.before-v2").exists());
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_the_file_as_it_was() {
+        let directory = tempfile::tempdir().expect("a directory");
+        brought_up(&directory, &[FIRST]).expect("a schema");
+        let failed = brought_up(&directory, &[FIRST, SECOND, BROKEN]).expect_err("a broken step");
+        assert!(matches!(failed, OpenError::Migration { version: 3, .. }), "{failed}");
+        assert_eq!(tables(&directory.path().join("relay.db")), ["old"]);
+        brought_up(&directory, &[FIRST]).expect("still the first version");
+    }
+}

@@ -43,6 +43,19 @@ pub(crate) struct Turn {
     pub(crate) is_dirty: AtomicBool,
 }
 
+/// Whether jobs wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Load {
+    /// None does.
+    Idle,
+    /// Some do.
+    Busy,
+}
+
+/// Work of the writer's own, done in steps behind the jobs: does one if there is one worth doing under this load, and says
+/// whether it did.
+pub(crate) type Upkeep = fn(&Connection, Load) -> Result<bool, StoreError>;
+
 /// The way to the thread.
 #[derive(Clone)]
 pub(crate) struct Writer(mpsc::Sender<Message>);
@@ -101,10 +114,11 @@ impl Writer {
         connection: Connection,
         events: LocalEvents,
         turn: Arc<Turn>,
+        upkeep: Upkeep,
     ) -> io::Result<(Self, JoinHandle<()>)> {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         let thread = Builder::new().name("sqlite-writer".to_owned());
-        let thread = thread.spawn(move || run(&connection, receiver, &events, &turn))?;
+        let thread = thread.spawn(move || run(&connection, receiver, &events, &turn, upkeep))?;
         Ok((Self(sender), thread))
     }
 
@@ -130,7 +144,13 @@ impl Writer {
     }
 }
 
-fn run(connection: &Connection, mut receiver: mpsc::Receiver<Message>, events: &LocalEvents, turn: &Turn) {
+fn run(
+    connection: &Connection,
+    mut receiver: mpsc::Receiver<Message>,
+    events: &LocalEvents,
+    turn: &Turn,
+    upkeep: Upkeep,
+) {
     let mut messages = Vec::with_capacity(GROUP_MAX);
     while receiver.blocking_recv_many(&mut messages, GROUP_MAX) > 0 {
         let mut jobs = Vec::with_capacity(messages.len());
@@ -150,6 +170,23 @@ fn run(connection: &Connection, mut receiver: mpsc::Receiver<Message>, events: &
         }
         for job in jobs {
             job.answer(&committed);
+        }
+        keep_up(connection, &receiver, turn, upkeep);
+    }
+}
+
+/// Does the writer's own work for as long as no job waits, and at most one step while some do.
+fn keep_up(connection: &Connection, receiver: &mpsc::Receiver<Message>, turn: &Turn, upkeep: Upkeep) {
+    loop {
+        let load = if receiver.is_empty() { Load::Idle } else { Load::Busy };
+        let _turn = turn.turn.lock();
+        match upkeep(connection, load) {
+            Ok(true) if load == Load::Idle => {}
+            Ok(_) => return,
+            Err(error) => {
+                tracing::error!(error = %error, "the store's own work has failed; it is tried again after the next write");
+                return;
+            }
         }
     }
 }
@@ -192,4 +229,92 @@ fn transact(connection: &Connection, jobs: &mut [Box<dyn Job>], notices: &mut Ve
 fn statement(connection: &Connection, sql: &'static str) -> Result<(), StoreError> {
     let ran = connection.prepare_cached(sql).and_then(|mut statement| statement.execute([]));
     ran.map(|_| ()).map_err(failed(sql))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::{Context, Waker};
+
+    fn started() -> (Writer, Arc<Turn>, JoinHandle<()>) {
+        let connection = Connection::open_in_memory().expect("a store");
+        connection.execute_batch("CREATE TABLE written (number INTEGER)").expect("a table");
+        let turn = Arc::new(Turn::default());
+        let (writer, thread) =
+            Writer::start(connection, LocalEvents::default(), Arc::clone(&turn), |_, _| Ok(false)).expect("a thread");
+        (writer, turn, thread)
+    }
+
+    async fn insert(writer: &Writer, number: i64, verdict: Verdict) -> Result<i64, StoreError> {
+        let write = writer.write(move |unit| {
+            let inserted = unit.connection.execute("INSERT INTO written VALUES (?1)", [number]);
+            inserted.map_err(failed("insert"))?;
+            if verdict == Verdict::Undo { Err(StoreError::new("go on", StoreFailure::Unsupported)) } else { Ok(number) }
+        });
+        write.await
+    }
+
+    async fn sum(writer: &Writer) -> i64 {
+        let sum = writer.write(|unit| {
+            let sum = unit.connection.query_row("SELECT coalesce(sum(number), 0) FROM written", [], |row| row.get(0));
+            sum.map_err(failed("sum"))
+        });
+        sum.await.expect("a sum")
+    }
+
+    #[tokio::test]
+    async fn a_job_that_fails_does_not_undo_the_others_of_its_group() {
+        use Verdict::{Keep, Undo};
+        let (writer, turn, _thread) = started();
+        let waiting = {
+            // While the turn is taken all that is sent waits, and is committed together afterwards.
+            let _turn = turn.turn.lock();
+            [(1, Keep), (10, Undo), (100, Keep), (1000, Undo), (10_000, Keep)].map(|(number, verdict)| {
+                let writer = writer.clone();
+                let mut job = Box::pin(async move { insert(&writer, number, verdict).await });
+                let mut context = Context::from_waker(Waker::noop());
+                assert!(job.as_mut().poll(&mut context).is_pending());
+                job
+            })
+        };
+        let mut kept = Vec::new();
+        for job in waiting {
+            kept.extend(job.await.ok());
+        }
+        assert_eq!((kept, sum(&writer).await), (vec![1, 100, 10_000], 10_101));
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_leaves_does_not_take_its_job_along() {
+        let (writer, _turn, _thread) = started();
+        let mut job = Box::pin(insert(&writer, 7, Verdict::Keep));
+        let mut context = Context::from_waker(Waker::noop());
+        let _ = job.as_mut().poll(&mut context);
+        drop(job);
+        assert_eq!(sum(&writer).await, 7);
+    }
+
+    #[tokio::test]
+    async fn what_waits_when_the_thread_is_stopped_is_still_done() {
+        let (writer, turn, thread) = started();
+        let mut job = Box::pin(insert(&writer, 7, Verdict::Keep));
+        {
+            let _turn = turn.turn.lock();
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(job.as_mut().poll(&mut context).is_pending());
+        }
+        writer.stop().await;
+        assert_eq!(job.await.ok(), Some(7));
+        thread.join().expect("the thread ends");
+        assert!(insert(&writer, 8, Verdict::Keep).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_cannot_begin_is_an_error_of_each_job() {
+        let connection = Connection::open_in_memory().expect("a store");
+        connection.execute_batch("BEGIN").expect("a transaction of somebody else");
+        let (writer, _thread) =
+            Writer::start(connection, LocalEvents::default(), Arc::default(), |_, _| Ok(false)).expect("a thread");
+        assert!(insert(&writer, 1, Verdict::Keep).await.is_err());
+    }
 }

@@ -141,7 +141,7 @@ mod tests {
     async fn parts_arrive_as_one_body_with_its_length() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("bound");
-        let served = tokio::task::spawn(async move {
+        let serve = async {
             let (mut socket, _) = listener.accept().await.expect("a connection");
             let mut received = Vec::new();
             while !received.ends_with(b"abcd") {
@@ -149,11 +149,13 @@ mod tests {
             }
             socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await.expect("writable");
             String::from_utf8(received).expect("text")
-        });
+        };
         let body: Parts = ["ab", "", "cd"].map(|part| Bytes::from_static(part.as_bytes())).into_iter().collect();
         let request = Request::post(format!("http://{address}/v1/messages")).body(body).expect("a request");
-        assert_eq!(client().send(request).await.expect("an answer").status(), 200);
-        assert!(served.await.expect("served").contains("content-length: 4\r\n"));
+        let client = client();
+        let (answer, received) = tokio::join!(client.send(request), serve);
+        assert_eq!(answer.expect("an answer").status(), 200);
+        assert!(received.contains("content-length: 4\r\n"));
     }
 
     #[tokio::test]

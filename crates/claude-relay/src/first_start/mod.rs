@@ -3,6 +3,7 @@
 //! `setup` does it and stops; `serve` does it when there was no `setup`. What is made is told in a [`SetupReport`],
 //! with the password that nobody can see again. Knows no store: whether one has been here is the directory's to say.
 
+mod administrator;
 #[cfg(test)]
 mod fixture;
 mod init_file;
@@ -10,6 +11,7 @@ mod key_fit;
 mod secrets_file;
 mod setup;
 
+pub use administrator::{AdministratorError, TakenOver, take_over, write_back};
 pub use init_file::{Decision, InitFile, InitFileError, StoredAdminCredentials, decide};
 pub use key_fit::{KeyCheckError, KeyChecked, check_key};
 pub use secrets_file::{Secrets, SecretsError};

@@ -82,7 +82,8 @@ impl Sink for DayFile {
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let open = self.open.as_mut().ok_or(io::ErrorKind::NotFound)?;
-        let written = open.file.write(bytes)?;
+        let room = self.keep.part_bytes().saturating_sub(open.bytes);
+        let written = open.file.write(lines_within(bytes, usize::try_from(room).unwrap_or(usize::MAX)))?;
         open.bytes += written as u64;
         Ok(written)
     }
@@ -109,6 +110,12 @@ fn end_last_line(file: &mut File, bytes: u64) -> io::Result<()> {
         file.read_exact(&mut last)?;
     }
     if last == [b'\n'] { Ok(()) } else { file.write_all(b"\n") }
+}
+
+/// The lines up to the one that fills `room`: a file is over its bound by part of a line, not by a burst of them.
+fn lines_within(lines: &[u8], room: usize) -> &[u8] {
+    let beyond = lines.get(room..).unwrap_or_default();
+    beyond.iter().position(|byte| *byte == b'\n').map_or(lines, |at| &lines[..=room + at])
 }
 
 fn make_dir(dir: &Path) -> io::Result<()> {
@@ -194,6 +201,16 @@ mod tests {
             ["claude-relay-2026-11-23.1.log", "claude-relay-2026-11-23.2.log", "claude-relay-2026-11-23.log"];
         assert_eq!(names(&file), expected);
         assert!(content(&file, expected[2]).starts_with("ccc"));
+    }
+
+    #[test]
+    fn a_burst_fills_a_file_with_whole_lines_and_goes_on_in_the_next() {
+        let burst = format!("{0}\n{0}\n{0}\n", "x".repeat(59));
+        let parent = tempdir().expect("a directory");
+        let mut file = opened(&parent);
+        let written = file.write(burst.as_bytes()).expect("written");
+        assert_eq!(written, 120);
+        assert_eq!(write(&mut file, "2026-11-23T23:59:59Z", &burst[written..]), Place::New);
     }
 
     #[test]

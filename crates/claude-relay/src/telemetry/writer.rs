@@ -17,7 +17,7 @@ use tracing::Level;
 
 /// Where lines end up.
 pub(super) trait Sink: Send + 'static {
-    /// Gets ready for lines written at `now`.
+    /// Gets ready for a write at `now`.
     fn prepare(&mut self, now: Timestamp) -> io::Result<Place>;
 
     /// Writes the beginning of `bytes`, and says how much of it that was.
@@ -131,10 +131,10 @@ impl<S: Sink> Writer<S> {
     }
 
     fn try_write(&mut self, batch: &mut Batch) -> io::Result<()> {
-        if self.sink.prepare(self.clock.now())? == Place::New {
-            batch.rewind_to_line();
-        }
         while batch.written < batch.lines.len() {
+            if self.sink.prepare(self.clock.now())? == Place::New {
+                batch.rewind_to_line();
+            }
             match self.sink.write(&batch.lines[batch.written..]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(bytes) => batch.written += bytes,

@@ -125,6 +125,9 @@ fn add_to(connection: &Connection, view: View, period: Period, kinds: &Sums<Kind
     }
     let columns: Vec<_> = [bucket_column(period)].iter().chain(view.names()).copied().collect();
     let sql = upsert(&view.table(period), &columns);
+    // In the order of the table, so that neighbours are written together.
+    let mut touched: Vec<_> = touched.into_iter().collect();
+    touched.sort_unstable_by_key(|(names, _)| *names);
     for ((bucket, names), sums) in &touched {
         let numbers = numbers(sums)?;
         let names = names.iter().map(|name| name as &dyn ToSql);

@@ -1,0 +1,290 @@
+//! The one file that names every part: which engine, which clock, which settings go where. What the parts do stands in them.
+
+use crate::{
+    books::JournalBooks,
+    cli::CommandError,
+    config::{self, Retention, Settings},
+    data_dir::{DataDir, LockedDataDir, StoreContent, StoreIdentity},
+    first_start::{self, KeyChecked, Prepared},
+    front::Front,
+    telemetry::Telemetry,
+    vitals::{Metrics, Vitals},
+    zone,
+};
+use accounting::{PriceFile, PriceTable, Source};
+use admin::{AdminState, FileSize, SystemFacts, TrustedHops};
+use domain::{CalendarSchedule, Timestamp};
+use journal::{Delivery, Journal, JournalOptions};
+use prometheus_client::registry::Registry;
+use relay::{Relay, RelayMetrics, RelaySettings};
+use scheduling::CooldownRules;
+use std::{path::Path, sync::Arc, time::Duration};
+use store::{Clock, Store, nouns::KeyCheckRecord, records::TypedRecords};
+use store_sqlite::SqliteStore;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use upstream::{Client, Timeouts};
+use vault::{JwtSecret, Keyring};
+
+/// Attempts open at once: as many as connections that the listener takes.
+const ATTEMPTS_OPEN_MAX: usize = 16_384;
+
+/// How long the journal keeps what the embedded store has taken: longer than that store's sync is apart.
+const KEPT_DELIVERED: Duration = Duration::from_secs(10);
+
+/// The journal's file at most: ten million attempts that the ledger did not take.
+const JOURNAL_BYTES_MAX: u64 = 4 << 30;
+
+/// How long the last records may take to reach the ledger when the relay stops; what is left is delivered by the next start.
+const LAST_DELIVERY_MAX: Duration = Duration::from_secs(5);
+
+/// A composed relay: what answers, and what must be ended in order.
+pub(crate) struct House {
+    pub(crate) front: Arc<Front>,
+    relay: Arc<Relay>,
+    journal: Journal,
+    engine: SqliteStore,
+    tasks: TaskTracker,
+    stop_tasks: CancellationToken,
+}
+
+/// Puts everything together on `dir`.
+pub(crate) async fn compose(
+    dir: &LockedDataDir,
+    settings: &Settings,
+    prepared: Prepared,
+    clock: Arc<dyn Clock>,
+    telemetry: Telemetry,
+    stopping: CancellationToken,
+) -> Result<House, CommandError> {
+    let now = clock.now();
+    let (engine, store) = open_store(dir, &prepared, now).await?;
+    if let Some(file) = &prepared.init_file {
+        first_start::take_over(file, &*store.records, now).await?;
+    }
+    let calendar = zone::schedule(&settings.books.calendar, &*store.records, now).await?;
+    let mut registry = Registry::with_prefix("claude_relay");
+    let shared = Shared {
+        journal: open_journal(dir.dir())?,
+        client: client(settings),
+        keyring: Arc::new(prepared.secrets.keyring()),
+        store,
+        clock,
+        calendar,
+    };
+    let relay = Relay::start(relay::Parts {
+        store: shared.store.clone(),
+        journal: shared.journal.clone(),
+        client: shared.client.clone(),
+        clock: Arc::clone(&shared.clock),
+        keyring: Arc::clone(&shared.keyring),
+        prices: price_table(settings)?,
+        calendar: shared.calendar.clone(),
+        settings: relay_settings(settings),
+        metrics: Arc::new(RelayMetrics::new(&mut registry)),
+    })
+    .await?;
+    let admin = admin::router(admin_state(dir.dir(), settings, &shared, prepared.secrets.jwt_secret, &engine)?);
+    let vitals = Vitals {
+        started_at: now,
+        clock: Arc::clone(&shared.clock),
+        records: Arc::clone(&shared.store.records),
+        journal: shared.journal.clone(),
+        relay: Arc::clone(&relay),
+        stopping,
+        metrics_token: settings.metrics.token.clone(),
+        metrics: Metrics::new(registry),
+        telemetry: telemetry.clone(),
+    };
+    let (tasks, stop_tasks) = (TaskTracker::new(), CancellationToken::new());
+    start_tasks(&shared, settings, &tasks, &stop_tasks);
+    let http_debug = telemetry.http_debug().cloned();
+    let front = Arc::new(Front { relay: Arc::clone(&relay), admin, vitals, http_debug });
+    Ok(House { front, relay, journal: shared.journal, engine, tasks, stop_tasks })
+}
+
+/// What both planes are given.
+struct Shared {
+    store: Store,
+    journal: Journal,
+    client: Client,
+    clock: Arc<dyn Clock>,
+    keyring: Arc<Keyring>,
+    calendar: CalendarSchedule,
+}
+
+fn open_journal(dir: &DataDir) -> Result<Journal, CommandError> {
+    Ok(Journal::open(&JournalOptions {
+        path: dir.path().join("journal.db"),
+        slots_max: ATTEMPTS_OPEN_MAX,
+        kept_delivered: KEPT_DELIVERED,
+        bytes_max: JOURNAL_BYTES_MAX,
+    })?)
+}
+
+fn client(settings: &Settings) -> Client {
+    Client::new(Timeouts { connect: settings.upstream.connect_timeout, head: settings.upstream.answer_timeout })
+}
+
+fn admin_state(
+    dir: &DataDir,
+    settings: &Settings,
+    shared: &Shared,
+    jwt_secret: JwtSecret,
+    engine: &SqliteStore,
+) -> Result<AdminState, CommandError> {
+    Ok(AdminState {
+        store: shared.store.clone(),
+        clock: Arc::clone(&shared.clock),
+        keyring: Arc::clone(&shared.keyring),
+        jwt_secret,
+        session_lifetime: settings.admin.session_lifetime,
+        calendar: calendar_source(&shared.calendar, &shared.clock),
+        key_prefix: settings.api_key_prefix.clone(),
+        books: Arc::new(JournalBooks(shared.journal.clone())),
+        upstream: shared.client.clone(),
+        prices: price_source(price_table(settings)?),
+        trusted_hops: TrustedHops(settings.listen.trusted_hops),
+        system: system_source(dir, engine, shared.clock.now()),
+        on_password_changed: password_hook(dir, &shared.store, &shared.clock),
+    })
+}
+
+/// Starts what runs beside the requests, until `stop`.
+fn start_tasks(shared: &Shared, settings: &Settings, tasks: &TaskTracker, stop: &CancellationToken) {
+    let ledger = Arc::clone(&shared.store.ledger);
+    tasks.spawn(Delivery::run(shared.journal.clone(), ledger, stop.clone().cancelled_owned()));
+    let cleanup = jobs::Cleanup {
+        store: shared.store.clone(),
+        clock: Arc::clone(&shared.clock),
+        calendar: shared.calendar.clone(),
+        retention_days: retention_days(settings),
+    };
+    tasks.spawn(stop.clone().run_until_cancelled_owned(cleanup.run()));
+}
+
+impl House {
+    /// Ends everything in order: what clients set in motion, the last records, the files.
+    pub(crate) async fn close(self, grace: Duration) {
+        self.relay.stop(grace).await;
+        if self.journal.delivered(LAST_DELIVERY_MAX).await.is_err() {
+            tracing::warn!("some records are still in the journal; the next start delivers them");
+        }
+        self.stop_tasks.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+        if let Err(error) = self.journal.close().await {
+            tracing::error!(error = %error, "the journal could not be closed");
+        }
+        self.engine.shutdown().await;
+    }
+}
+
+async fn open_store(
+    dir: &LockedDataDir,
+    prepared: &Prepared,
+    now: Timestamp,
+) -> Result<(SqliteStore, Store), CommandError> {
+    let engine = SqliteStore::open(&dir.dir().store_file(), now)?;
+    let store = engine.store();
+    let content = if engine.is_empty() { StoreContent::Empty } else { StoreContent::Filled };
+    dir.check_store(StoreIdentity { store_id: engine.store_id(), content })?;
+    let stored = store.records.read::<KeyCheckRecord>(KeyCheckRecord::ID).await?;
+    let sealed = stored.as_ref().map(|stored| &stored.record.sealed);
+    match first_start::check_key(&prepared.secrets, sealed, dir.dir().path().to_owned())? {
+        KeyChecked::Fits => {}
+        KeyChecked::FitsPrevious => tracing::warn!("the data is sealed with ENCRYPTION_KEY_PREVIOUS; it stays needed"),
+        KeyChecked::New(sealed) => {
+            store.records.add(&KeyCheckRecord { sealed, created_at: now }).await?;
+        }
+    }
+    Ok((engine, store))
+}
+
+fn price_table(settings: &Settings) -> Result<PriceTable, CommandError> {
+    let table = PriceTable::embedded();
+    let Some(path) = &settings.books.model_prices else { return Ok(table) };
+    let cannot = |error: &dyn std::fmt::Display| format!("cannot use the price file {}: {error}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| cannot(&error))?;
+    let file = PriceFile::parse(&text).map_err(|error| cannot(&error))?;
+    for refused in &file.entries_refused {
+        tracing::warn!(file = %path.display(), error = %refused, "an entry of the price file is left out");
+    }
+    Ok(table.with_overrides(Source::File, &file.models))
+}
+
+fn relay_settings(settings: &Settings) -> RelaySettings {
+    let config::CooldownSettings {
+        unavailable,
+        upstream,
+        overloaded,
+        credential,
+        timeout,
+        rate_limit,
+        quota,
+        provider_max,
+    } = settings.cooldowns;
+    RelaySettings {
+        body_bytes_max: settings.requests.bytes_max,
+        buffer_bytes_max: settings.requests.buffered_bytes_max,
+        buffer_wait_max: settings.requests.wait_max,
+        body_timeout: settings.requests.body_timeout,
+        attempts_max: settings.relay.attempts_max,
+        stall_max: settings.upstream.stall_timeout,
+        keepalive_every: settings.relay.keep_alive_every,
+        drain_max: settings.relay.drain.time_max,
+        drain_tokens_max: u64::from(settings.relay.drain.tokens_max),
+        cooldowns: CooldownRules {
+            credential,
+            rate_limit,
+            overloaded,
+            unavailable,
+            upstream,
+            timeout,
+            quota,
+            provider_max,
+        },
+    }
+}
+
+const fn retention_days(settings: &Settings) -> Option<std::num::NonZeroU32> {
+    match settings.books.retention {
+        Retention::Forever => None,
+        Retention::Days(days) => Some(days),
+    }
+}
+
+fn calendar_source(calendar: &CalendarSchedule, clock: &Arc<dyn Clock>) -> admin::CalendarSource {
+    let (calendar, clock) = (calendar.clone(), Arc::clone(clock));
+    Arc::new(move || calendar.at(clock.now()).clone())
+}
+
+fn price_source(table: PriceTable) -> admin::PriceSource {
+    let table = Arc::new(table);
+    Arc::new(move || Arc::clone(&table))
+}
+
+fn password_hook(dir: &DataDir, store: &Store, clock: &Arc<dyn Clock>) -> admin::PasswordHook {
+    let (dir, records, clock) = (dir.clone(), Arc::clone(&store.records), Arc::clone(clock));
+    Arc::new(move |changed| {
+        let (dir, records, clock) = (dir.clone(), Arc::clone(&records), Arc::clone(&clock));
+        Box::pin(async move { Ok(first_start::write_back(&changed, &dir, &*records, clock.now()).await?) })
+    })
+}
+
+fn system_source(dir: &DataDir, engine: &SqliteStore, started_at: Timestamp) -> admin::SystemSource {
+    let (path, store_id, schema_version) =
+        (dir.path().to_owned(), engine.store_id().to_owned(), engine.schema_version());
+    Arc::new(move || SystemFacts {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at,
+        store_engine: "sqlite".to_owned(),
+        schema_version,
+        store_id: store_id.clone(),
+        files: ["relay.db", "relay.db-wal", "journal.db", "journal.db-wal"].map(|name| file_size(&path, name)).into(),
+    })
+}
+
+fn file_size(dir: &Path, name: &str) -> FileSize {
+    let bytes = std::fs::metadata(dir.join(name)).map_or(0, |found| found.len());
+    FileSize { name: name.to_owned(), bytes }
+}

@@ -1,0 +1,97 @@
+//! `claude-relay serve`: the order of a start, and of an end.
+
+use crate::{
+    cli::{CommandError, tell},
+    clock::SystemClock,
+    compose::compose,
+    config::{Loaded, Settings},
+    data_dir::DataDir,
+    first_start,
+    note::{Note, Severity},
+    server, telemetry,
+};
+use std::{
+    io::{self, Write},
+    sync::Arc,
+    time::Duration,
+};
+use store::Clock;
+use tokio::{
+    net::TcpListener,
+    runtime::Runtime,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long blocking work may go on after everything has ended.
+const LAST_WORK_MAX: Duration = Duration::from_secs(2);
+
+/// Runs the relay until it is told to stop.
+pub(crate) fn serve(loaded: Loaded) -> Result<(), CommandError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = run(&runtime, loaded);
+    runtime.shutdown_timeout(LAST_WORK_MAX);
+    result
+}
+
+fn run(runtime: &Runtime, loaded: Loaded) -> Result<(), CommandError> {
+    let Loaded { settings, mut notes, .. } = loaded;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (dir, dir_notes) = DataDir::open(&settings.data_dir)?;
+    let dir = dir.lock()?;
+    // Bound before anything is made: an address in use is no start, and leaves nothing behind.
+    let listener = runtime.block_on(listen(&settings))?;
+    let telemetry = telemetry::start(&settings.log, Arc::clone(&clock))?;
+    let prepared = first_start::prepare(&dir, &settings, clock.now())?;
+    notes.extend(dir_notes);
+    notes.extend(prepared.notes.iter().cloned());
+    notes.iter().for_each(log_note);
+    tell(&prepared.report)?;
+    let served = runtime.block_on(async {
+        let stop = CancellationToken::new();
+        let house = compose(&dir, &settings, prepared, clock, telemetry.clone(), stop.clone()).await?;
+        announce(&listener)?;
+        let grace = settings.shutdown_grace;
+        let serving = server::serve(listener, Arc::clone(&house.front), stop.clone(), grace);
+        tokio::join!(serving, stop_on_signal(stop)).1?;
+        house.close(grace).await;
+        Ok(())
+    });
+    tracing::info!("stopped");
+    telemetry.shutdown();
+    served
+}
+
+async fn listen(settings: &Settings) -> Result<TcpListener, CommandError> {
+    let endpoint = settings.listen.endpoint;
+    let bound = TcpListener::bind(endpoint).await;
+    bound.map_err(|error| format!("cannot listen on {endpoint}: {error}; name another address with --listen").into())
+}
+
+/// The line that scripts wait for.
+fn announce(listener: &TcpListener) -> Result<(), CommandError> {
+    let address = listener.local_addr()?;
+    tracing::info!(address = %address, version = env!("CARGO_PKG_VERSION"), "ready");
+    let mut out = io::stdout().lock();
+    writeln!(out, "listening on http://{address}")?;
+    out.flush()?;
+    Ok(())
+}
+
+/// Begins the end at SIGTERM or SIGINT; a second one ends at once, as it would without us.
+async fn stop_on_signal(stop: CancellationToken) -> io::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!(signal = "SIGTERM", "stopping"),
+        _ = interrupt.recv() => tracing::info!(signal = "SIGINT", "stopping"),
+    }
+    stop.cancel();
+    Ok(())
+}
+
+fn log_note(note: &Note) {
+    match note.severity {
+        Severity::Hint => tracing::info!("{note}"),
+        Severity::Warning => tracing::warn!("{note}"),
+    }
+}

@@ -1,0 +1,95 @@
+//! The listener: accepts connections, bounds them, and lets streams finish when it is told to stop. What is answered stands in `front`.
+
+use crate::{
+    front::{Front, FrontBody},
+    telemetry::Tapped,
+};
+use http::{Request, Response};
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Connections at once: far more than the streams of a large team, far fewer than would exhaust a small machine.
+const CONNECTIONS_MAX: usize = 16_384;
+
+/// How long a client may take to send the head of a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Largest head of a request, in bytes.
+const HEAD_BYTES_MAX: usize = 128 << 10;
+
+/// How long is waited after an accept failed (no more file handles), so that others can end.
+const ACCEPT_RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// Serves `listener` until `stop`, then lets what runs end within `grace`.
+pub(crate) async fn serve(listener: TcpListener, front: Arc<Front>, stop: CancellationToken, grace: Duration) {
+    let (tasks, graceful) = (TaskTracker::new(), GracefulShutdown::new());
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    loop {
+        let (socket, peer, place) = tokio::select! {
+            accepted = accept(&listener, &places) => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::error!(error = %error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_RETRY_AFTER).await;
+                    continue;
+                }
+            },
+            () = stop.cancelled() => break,
+        };
+        let front = Arc::clone(&front);
+        let service = service_fn(move |request| answer(Arc::clone(&front), request, peer));
+        let connection = builder().serve_connection(TokioIo::new(socket), service).into_owned();
+        let connection = graceful.watch(connection);
+        tasks.spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(peer = %peer, error = &*error, "a connection ended with an error");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    tasks.close();
+    tracing::info!(
+        connections = tasks.len(),
+        grace_s = grace.as_secs(),
+        "no new connections; running answers may finish"
+    );
+    if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
+        tracing::warn!(connections = tasks.len(), "connections were cut at the end of the grace");
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.map_err(io::Error::other)?;
+    let (socket, peer) = listener.accept().await?;
+    socket.set_nodelay(true)?;
+    Ok((socket, peer, place))
+}
+
+/// HTTP/1.1 and HTTP/2 with prior knowledge on one port.
+fn builder() -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD_TIMEOUT);
+    builder
+}
+
+async fn answer(
+    front: Arc<Front>,
+    request: Request<Incoming>,
+    peer: SocketAddr,
+) -> Result<Response<Tapped<FrontBody>>, Infallible> {
+    Ok(front.answer(request, peer).await)
+}

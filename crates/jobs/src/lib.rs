@@ -1,0 +1,127 @@
+//! Scheduled work: what has ended is removed, in bounded steps that never hold up a request. No HTTP is known here.
+
+use domain::{CalendarSchedule, Timestamp};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use store::{Clock, Store, StoreError};
+use tokio::time::{MissedTickBehavior, interval};
+
+/// Entries that one step removes at most: some milliseconds of the store's writer.
+const STEP_MAX: usize = 1000;
+
+/// Steps of one job in a row at most; what is left waits for the job's next turn.
+const STEPS_MAX: usize = 1000;
+
+/// How often expired slots and queue places are removed.
+const SLOTS_EVERY: Duration = Duration::from_secs(60);
+
+/// How often ended cooldowns, windows, sessions and sticky sessions are removed.
+const STATES_EVERY: Duration = Duration::from_secs(5 * 60);
+
+/// How often usage beyond its retention is removed.
+const USAGE_EVERY: Duration = Duration::from_secs(3600);
+
+/// Days that hour roll-ups are kept, today not counted.
+const HOURS_KEPT_DAYS: i32 = 7;
+
+/// The clean-up of one node.
+pub struct Cleanup {
+    /// What is cleaned.
+    pub store: Store,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// In which zone days are counted.
+    pub calendar: CalendarSchedule,
+    /// Days that daily usage and attempt records are kept, today not counted; none: for ever.
+    pub retention_days: Option<NonZeroU32>,
+}
+
+impl Cleanup {
+    /// Works for ever. Cancel-safe: a step is done or not.
+    pub async fn run(self) {
+        let every = |span| {
+            let mut ticks = interval(span);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            ticks
+        };
+        let (mut slots, mut states, mut usage) = (every(SLOTS_EVERY), every(STATES_EVERY), every(USAGE_EVERY));
+        loop {
+            let (job, done) = tokio::select! {
+                _ = slots.tick() => ("slots", self.slots().await),
+                _ = states.tick() => ("states", self.states().await),
+                _ = usage.tick() => ("usage", self.usage().await),
+            };
+            match done {
+                Ok(0) => tracing::debug!(job, "nothing to remove"),
+                Ok(removed) => tracing::info!(job, removed, "removed what has ended"),
+                Err(error) => tracing::warn!(job, error = %error, "a clean-up failed and will be tried again"),
+            }
+        }
+    }
+
+    async fn slots(&self) -> Result<u64, StoreError> {
+        self.store.leases.sweep(self.clock.now()).await
+    }
+
+    async fn states(&self) -> Result<u64, StoreError> {
+        let now = self.clock.now();
+        let mut removed = self.store.limits.sweep(now).await?;
+        removed += in_steps(|| self.store.health.sweep(now, STEP_MAX)).await?;
+        removed += in_steps(|| self.store.sessions.sweep(now, STEP_MAX)).await?;
+        removed += in_steps(|| self.store.affinity.sweep(now, STEP_MAX)).await?;
+        Ok(removed)
+    }
+
+    async fn usage(&self) -> Result<u64, StoreError> {
+        let now = self.clock.now();
+        let today = self.calendar.at(now).day(now);
+        let days = self.retention_days.map_or(i32::MAX, |days| i32::try_from(days.get()).unwrap_or(i32::MAX));
+        let (first_day, first_hours) = (today.plus_days(-days), today.plus_days(-HOURS_KEPT_DAYS));
+        in_steps(|| self.store.ledger.prune(first_day, first_hours, STEP_MAX)).await
+    }
+}
+
+/// Repeats `step` until it finds nothing more, at most [`STEPS_MAX`] times; says how many entries it removed.
+async fn in_steps<F: Future<Output = Result<u64, StoreError>>>(step: impl Fn() -> F) -> Result<u64, StoreError> {
+    let mut removed = 0;
+    for _ in 0..STEPS_MAX {
+        let step_removed = step().await?;
+        removed += step_removed;
+        if step_removed == 0 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    Ok(removed)
+}
+
+/// The instant from which a changed zone counts: the next local midnight, so that no day is counted in two zones.
+#[must_use]
+pub fn zone_change_at(calendar: &CalendarSchedule, now: Timestamp) -> Timestamp {
+    let zone = calendar.at(now);
+    zone.start_of(zone.day(now).plus_days(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::Calendar;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    #[tokio::test]
+    async fn a_job_goes_on_until_nothing_is_left() {
+        let left = AtomicU64::new(2500);
+        let step = || async {
+            let now = left.load(Ordering::Relaxed).min(1000);
+            left.fetch_sub(now, Ordering::Relaxed);
+            Ok(now)
+        };
+        assert_eq!(in_steps(step).await.expect("no error"), 2500);
+    }
+
+    #[test]
+    fn a_zone_changes_at_the_next_local_midnight() {
+        let at = |text| Timestamp::parse_rfc3339(text).expect("RFC 3339");
+        let shanghai = CalendarSchedule::new(Calendar::named("Asia/Shanghai").expect("a zone"));
+        assert_eq!(zone_change_at(&shanghai, at("2026-11-23T15:59:59Z")), at("2026-11-23T16:00:00Z"));
+    }
+}
