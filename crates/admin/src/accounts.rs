@@ -142,7 +142,7 @@ pub(crate) async fn read(
 #[utoipa::path(patch, path = "/admin/accounts/{id}", tag = "Accounts", operation_id = "change_account",
     request_body = AccountPatch,
     params(("id" = String, Path, description = "The account's id."),
-        ("If-Match" = Option<String>, Header, description = "Change it only at this version.")),
+        ("If-Match" = String, Header, description = "Change it only at this version.")),
     responses((status = 200, body = AccountView, description = "The account as it is now.",
         headers(("ETag" = String, description = "Its version.")))))]
 pub(crate) async fn change(
@@ -164,7 +164,7 @@ pub(crate) async fn change(
 /// Removes an account with its credential, its cooldowns and the sessions bound to it. The books keep its id.
 #[utoipa::path(delete, path = "/admin/accounts/{id}", tag = "Accounts", operation_id = "delete_account",
     params(("id" = String, Path, description = "The account's id."),
-        ("If-Match" = Option<String>, Header, description = "Remove it only at this version.")),
+        ("If-Match" = String, Header, description = "Remove it only at this version.")),
     responses((status = 204, description = "Removed.")))]
 pub(crate) async fn delete(
     State(plane): State<Shared>,

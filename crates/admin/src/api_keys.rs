@@ -139,7 +139,7 @@ pub(crate) async fn read(
 #[utoipa::path(patch, path = "/admin/api-keys/{id}", tag = "API keys", operation_id = "change_api_key",
     request_body = ApiKeyPatch,
     params(("id" = String, Path, description = "The key's id."),
-        ("If-Match" = Option<String>, Header, description = "Change it only at this version.")),
+        ("If-Match" = String, Header, description = "Change it only at this version.")),
     responses((status = 200, body = ApiKeyView, description = "The key as it is now.",
         headers(("ETag" = String, description = "Its version.")))))]
 pub(crate) async fn change(
@@ -164,7 +164,7 @@ pub(crate) async fn change(
 /// Deletes a key: it is refused from now on and stays in the books. Deleting it again changes nothing.
 #[utoipa::path(delete, path = "/admin/api-keys/{id}", tag = "API keys", operation_id = "delete_api_key",
     params(("id" = String, Path, description = "The key's id."),
-        ("If-Match" = Option<String>, Header, description = "Delete it only at this version.")),
+        ("If-Match" = String, Header, description = "Delete it only at this version.")),
     responses((status = 204, description = "Deleted.")))]
 pub(crate) async fn delete(
     State(plane): State<Shared>,

@@ -13,7 +13,7 @@ use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         Components, Content, ContentBuilder, Header, InfoBuilder, License, ObjectBuilder, OpenApi, OpenApiBuilder, Ref,
-        RefOr, Response, ResponseBuilder, Schema,
+        RefOr, Required, Response, ResponseBuilder, Schema,
         path::{self, ParameterIn, PathItem},
         schema::{AdditionalProperties, ArrayItems, Type},
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
@@ -27,6 +27,9 @@ const SCHEME: &str = "session";
 
 /// Extension of an operation that names the role it needs.
 const ROLE: &str = "x-role";
+
+/// What stands in `If-Match`: any version, or a list of versions as `ETag` carries them.
+const VERSIONS: &str = r#"^(\*|"[0-9]+"( *, *"[0-9]+")*)$"#;
 
 const REFUSALS: [RefusalType; 12] = [
     InvalidRequest,
@@ -216,9 +219,19 @@ fn annotate(path: &str, operation: &mut path::Operation, access: Access, refuses
     }
 }
 
-fn is_conditional(operation: &path::Operation) -> bool {
-    operation.parameters.iter().flatten().any(|parameter| match parameter {
-        RefOr::T(parameter) => parameter.parameter_in == ParameterIn::Header && parameter.name == "If-Match",
-        RefOr::Ref(_) => false,
-    })
+/// Whether the operation takes an `If-Match`; writes into the document that it need not be sent, and what stands in it.
+fn is_conditional(operation: &mut path::Operation) -> bool {
+    let is_condition = |parameter: &&mut path::Parameter| {
+        parameter.parameter_in == ParameterIn::Header && parameter.name == "If-Match"
+    };
+    let parameters = operation.parameters.iter_mut().flatten().filter_map(|parameter| match parameter {
+        RefOr::T(parameter) => Some(parameter),
+        RefOr::Ref(_) => None,
+    });
+    let Some(parameter) = parameters.into_iter().find(is_condition) else { return false };
+    let tags =
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some(VERSIONS)).examples([serde_json::json!("\"3\"")]);
+    parameter.required = Required::False;
+    parameter.schema = Some(tags.into());
+    true
 }

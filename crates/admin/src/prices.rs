@@ -99,7 +99,7 @@ pub(crate) async fn read(
 #[utoipa::path(put, path = "/admin/model-pricing/{model}", tag = "Prices", operation_id = "set_model_price",
     request_body = ModelPriceDocument,
     params(("model" = String, Path, description = "The model's name, percent-encoded."),
-        ("If-Match" = Option<String>, Header, description = "Set it only at this version.")),
+        ("If-Match" = String, Header, description = "Set it only at this version.")),
     responses((status = 200, body = ModelPriceView, description = "The price as it is now.",
         headers(("ETag" = String, description = "Its version.")))))]
 pub(crate) async fn set(
@@ -120,7 +120,7 @@ pub(crate) async fn set(
 /// Removes the operator's own price of a model; the table's holds again.
 #[utoipa::path(delete, path = "/admin/model-pricing/{model}", tag = "Prices", operation_id = "delete_model_price",
     params(("model" = String, Path, description = "The model's name, percent-encoded."),
-        ("If-Match" = Option<String>, Header, description = "Remove it only at this version.")),
+        ("If-Match" = String, Header, description = "Remove it only at this version.")),
     responses((status = 204, description = "Removed.")))]
 pub(crate) async fn delete(
     State(plane): State<Shared>,
