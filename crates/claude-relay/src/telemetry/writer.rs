@@ -82,6 +82,13 @@ struct Batch {
     written: usize,
 }
 
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Written,
+    GivenUp,
+}
+
 impl<S: Sink> Writer<S> {
     /// Starts the thread. It ends when the queue is closed and written.
     ///
@@ -98,34 +105,33 @@ impl<S: Sink> Writer<S> {
     }
 
     fn run(mut self) {
-        let mut batch = Batch::default();
+        let (mut batch, mut last) = (Batch::default(), Outcome::Written);
         while let Taken::Lines { dropped } = self.queue.take(&mut batch.lines, self.pace.gather) {
             if dropped > 0 {
                 self.say(&mut batch.lines, Level::WARN, "log lines were dropped", |line| line.number("lines", dropped));
             }
-            self.write(&mut batch);
+            last = self.write(&mut batch, last);
             batch.lines.clear();
             batch.written = 0;
         }
     }
 
     /// Writes the batch, however often that takes. While the queue is open nothing is given up; afterwards one more try is made.
-    fn write(&mut self, batch: &mut Batch) {
-        let Err(error) = self.try_write(batch) else { return };
-        self.tell(
-            Level::ERROR,
-            "log lines cannot be written; those that do not fit in memory are dropped",
-            Some(&error),
-        );
+    fn write(&mut self, batch: &mut Batch, last: Outcome) -> Outcome {
+        let Err(error) = self.try_write(batch) else { return Outcome::Written };
+        if last == Outcome::Written {
+            const MESSAGE: &str = "log lines cannot be written; those that do not fit in memory are dropped";
+            self.tell(Level::ERROR, MESSAGE, Some(&error));
+        }
         loop {
             let intake = self.queue.pause(self.pace.retry);
             if self.try_write(batch).is_ok() {
                 self.tell(Level::INFO, "log lines can be written again", None);
-                return;
+                return Outcome::Written;
             }
             if intake == Intake::Closed {
                 self.queue.count_lost(batch.lines_left());
-                return;
+                return Outcome::GivenUp;
             }
         }
     }
@@ -291,6 +297,17 @@ mod tests {
         let queue = queue_of(&["one\n", "two\n", "six\n"]);
         let (written, _) = run([Ok(4), full(), full()], &queue);
         assert_eq!((written.as_str(), queue.dropped_lines()), ("one\n", 2));
+    }
+
+    #[test]
+    fn a_second_batch_that_fails_is_not_told_again() {
+        let steps = Arc::new(Mutex::new([full(), full()].into()));
+        let (mut writer, told) = writer(Scripted { steps, ..Scripted::default() }, &queue_of(&[]));
+        writer.queue.close();
+        let mut batch = Batch { lines: b"one\n".to_vec(), written: 0 };
+        assert_eq!(writer.write(&mut batch, Outcome::GivenUp), Outcome::GivenUp);
+        told.close();
+        assert_eq!(told.take(&mut Vec::new(), Duration::ZERO), Taken::Closed);
     }
 
     #[test]
