@@ -136,7 +136,8 @@ CREATE TABLE rate_limit_state (
 CREATE INDEX rate_limit_state_by_until ON rate_limit_state (until);
 CREATE VIEW overload AS SELECT account_id, scope, until FROM rate_limit_state WHERE cause = 'overloaded';
 
--- The books. `usage_record.id` is the accounting instant times 2^20, plus a number: time order without a further index.
+-- The books. Records are only ever appended; the four tables behind them are their indexes, built later and in steps: records
+-- after `usage_record_indexed.through` are not in them yet.
 
 CREATE TABLE ledger_epoch (epoch TEXT NOT NULL PRIMARY KEY, number INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -152,6 +153,29 @@ CREATE TABLE usage_record (
     cost_nanos INTEGER NOT NULL, cost_rated_nanos INTEGER NOT NULL, price TEXT NOT NULL, client TEXT NOT NULL,
     upstream_request_id TEXT NOT NULL, note TEXT NOT NULL
 ) STRICT;
+
+CREATE TABLE usage_record_indexed (through INTEGER NOT NULL) STRICT;
+INSERT INTO usage_record_indexed (through) VALUES (0);
+
+CREATE TABLE usage_record_by_time (
+    instant INTEGER NOT NULL, record_id INTEGER NOT NULL,
+    PRIMARY KEY (instant, record_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE usage_record_by_key (
+    subject TEXT NOT NULL, instant INTEGER NOT NULL, record_id INTEGER NOT NULL,
+    PRIMARY KEY (subject, instant, record_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE usage_record_by_account (
+    subject TEXT NOT NULL, instant INTEGER NOT NULL, record_id INTEGER NOT NULL,
+    PRIMARY KEY (subject, instant, record_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE usage_record_by_request (
+    subject TEXT NOT NULL, instant INTEGER NOT NULL, record_id INTEGER NOT NULL,
+    PRIMARY KEY (subject, instant, record_id)
+) STRICT, WITHOUT ROWID;
 
 -- Roll-ups. The bucket leads the key, so that the rows being written stand together.
 

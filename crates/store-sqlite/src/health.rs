@@ -27,8 +27,10 @@ impl Health for SqliteHealth {
     async fn begin(&self, account: &AccountId, cooldown: &Cooldown) -> Result<Cooldown, StoreError> {
         let (account, cooldown) = (account.clone(), cooldown.clone());
         let write = self.0.writer.write(move |unit| {
-            if let Some(longer) = longer(unit.connection, &account, &cooldown)? {
-                return Ok(longer);
+            if let Some(older) = held(unit.connection, &account, &cooldown.scope)?
+                && older.outweighs(&cooldown)
+            {
+                return Ok(older);
             }
             write(unit.connection, &account, &cooldown)?;
             unit.announce(Notice::Health { account });
@@ -76,9 +78,9 @@ impl Health for SqliteHealth {
     }
 }
 
-fn longer(connection: &Connection, account: &AccountId, new: &Cooldown) -> Result<Option<Cooldown>, StoreError> {
-    let sql = format!("{SELECT} WHERE account_id = ?1 AND scope = ?2 AND until > ?3");
-    let values = params![account.as_str(), new.scope.to_text(), new.until.as_ms()];
+fn held(connection: &Connection, account: &AccountId, scope: &CooldownScope) -> Result<Option<Cooldown>, StoreError> {
+    let sql = format!("{SELECT} WHERE account_id = ?1 AND scope = ?2");
+    let values = params![account.as_str(), scope.to_text()];
     Ok(select(connection, &sql, values)?.pop().map(|(_, cooldown)| cooldown))
 }
 

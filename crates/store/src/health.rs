@@ -7,7 +7,8 @@ use domain::{AccountId, Cooldown, CooldownScope, Timestamp};
 /// The port of account health (`rate_limit_state:{accountId}`, `overload:{accountId}`).
 ///
 /// * There is at most one cooldown per account and scope.
-/// * `begin` replaces an older cooldown of that scope unless the older one ends later; either way it is atomic.
+/// * `begin` replaces an older cooldown of that scope unless the older one outweighs it ([`Cooldown::outweighs`]): an
+///   exclusion is not hidden by a guess that ends later. Either way it is atomic.
 /// * A cooldown is not returned once `now` has reached its end.
 /// * Every change is announced as [`Notice::Health`](crate::Notice::Health). State survives a restart.
 #[async_trait]

@@ -30,8 +30,8 @@ impl Health for MemoryHealth {
         let place = (account.clone(), cooldown.scope.clone());
         {
             let mut cooldowns = self.cooldowns.lock();
-            if let Some(longer) = cooldowns.get(&place).filter(|older| older.until > cooldown.until) {
-                return Ok(longer.clone());
+            if let Some(older) = cooldowns.get(&place).filter(|older| older.outweighs(cooldown)) {
+                return Ok(older.clone());
             }
             cooldowns.insert(place, cooldown.clone());
         }
