@@ -1,12 +1,14 @@
 //! What lies on disk: the schema against the keyspace table, the file's identity, and what a crash leaves.
 
-use domain::Timestamp;
+use domain::{Attempt, NanoUsd, Timestamp};
 use rusqlite::Connection;
 use std::{fs, path::Path};
 use store::{
-    Family, Store,
+    Batch, Epoch, Family, Ledger, Store,
+    conformance::{Random, attempts},
     error::StoreFailure,
     keyspace::{ColumnKind, Listing, TABLE},
+    ledger::AttemptFilter,
     records::Fields,
 };
 use store_sqlite::{OpenError, SqliteStore};
@@ -193,6 +195,41 @@ async fn the_view_of_a_unique_column_shows_the_records_that_have_it() {
     store.store().records.remove(Family::ApiKey, "k1", None).await.expect("a removal");
     assert!(texts(&connection, "SELECT id FROM api_key_hash WHERE hash = ?1", "k1").is_empty());
     store.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_number_that_the_engine_cannot_hold_is_refused_and_leaves_nothing() {
+    let (_directory, store) = fresh();
+    let ledger = store.store().ledger;
+    let mut attempts = attempts(0, 3, &mut Random::new(1));
+    let first = attempts[0].clone();
+    for attempt in &mut attempts {
+        *attempt = Attempt { request_id: attempt.request_id.clone(), ..first.clone() };
+    }
+    let too_much = NanoUsd(i128::from(i64::MAX) + 1);
+    let half = NanoUsd(i128::from(i64::MAX) / 2 + 1);
+    for costs in [[NanoUsd(1), NanoUsd(1), too_much], [half, half, NanoUsd(1)]] {
+        for (attempt, cost) in attempts.iter_mut().zip(costs) {
+            attempt.cost = cost;
+        }
+        let batch = Batch { epoch: Epoch("e".into()), number: 1, attempts: attempts.clone() };
+        assert_eq!(ledger.apply(&batch).await.expect_err("too much").kind, StoreFailure::Damaged);
+    }
+    assert_eq!(applied_one_by_one(&*ledger, &attempts, half).await, [true, false]);
+    let kept = ledger.attempts(&AttemptFilter::default(), None, 10).await.expect("a page").attempts;
+    assert_eq!(kept.len(), 1);
+    store.shutdown().await;
+}
+
+/// Applies two batches whose costs together are more than the engine can hold; says which were applied.
+async fn applied_one_by_one(ledger: &dyn Ledger, attempts: &[Attempt], cost: NanoUsd) -> Vec<bool> {
+    let mut applied = Vec::new();
+    for number in 1..=2 {
+        let attempt = Attempt { request_id: attempts[number].request_id.clone(), cost, ..attempts[0].clone() };
+        let batch = Batch { epoch: Epoch("e".into()), number: number as u64, attempts: vec![attempt] };
+        applied.push(ledger.apply(&batch).await.is_ok());
+    }
+    applied
 }
 
 /// The file and its log are copied while writers write, which is what a crash of the process leaves. Too little is written for

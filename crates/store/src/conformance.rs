@@ -16,7 +16,7 @@ pub mod records;
 mod samples;
 pub mod sessions;
 
-pub use samples::Random;
+pub use samples::{Random, attempts};
 
 use crate::Store;
 use std::future::Future;

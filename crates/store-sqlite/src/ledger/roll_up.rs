@@ -4,7 +4,7 @@ use super::integer;
 use crate::sql::{row_limit, run, table};
 use domain::{AccountId, Attempt, Day, Hour, KeyId, Platform, UserId};
 use rusqlite::{Connection, ToSql, params};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use store::{
     Family, StoreError,
     ledger::{Period, UsageSums},
@@ -24,18 +24,8 @@ pub(super) const SUMS: [&str; 10] = [
     "cost_rated_nanos",
 ];
 
-type Sums<K> = HashMap<K, UsageSums>;
-
-/// Everything that a roll-up tells records apart by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Kind<'a> {
-    hour: Hour,
-    key: &'a str,
-    user: &'a str,
-    account: &'a str,
-    platform: &'a str,
-    model: &'a str,
-}
+/// What names a row beside its bucket, in the order of [`View::names`]; a place that the view does not use is empty.
+type Names<'a> = [&'a str; 3];
 
 /// One of the three views.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,18 +35,9 @@ pub(super) enum View {
     Global,
 }
 
-/// Every table of roll-ups.
-const TABLES: [(View, Period); 9] = [
-    (View::Keys, Period::Hour),
-    (View::Keys, Period::Day),
-    (View::Keys, Period::Month),
-    (View::Accounts, Period::Hour),
-    (View::Accounts, Period::Day),
-    (View::Accounts, Period::Month),
-    (View::Global, Period::Hour),
-    (View::Global, Period::Day),
-    (View::Global, Period::Month),
-];
+const VIEWS: [View; 3] = [View::Keys, View::Accounts, View::Global];
+
+const PERIODS: [Period; 3] = [Period::Hour, Period::Day, Period::Month];
 
 impl View {
     /// The columns that name a row beside its bucket.
@@ -83,11 +64,12 @@ impl View {
         })
     }
 
-    fn row<'a>(self, kind: &Kind<'a>) -> Vec<&'a str> {
+    fn row(self, attempt: &Attempt) -> Names<'_> {
+        let key = attempt.key.as_ref().map_or("", KeyId::as_str);
         match self {
-            Self::Keys => vec![kind.key, kind.user, kind.model],
-            Self::Accounts => vec![kind.account, kind.model],
-            Self::Global => vec![kind.platform, kind.model],
+            Self::Keys => [key, attempt.user.as_ref().map_or("", UserId::as_str), &attempt.model],
+            Self::Accounts => [attempt.account.as_ref().map_or("", AccountId::as_str), &attempt.model, ""],
+            Self::Global => [attempt.platform.map_or("", Platform::as_str), &attempt.model, ""],
         }
     }
 }
@@ -101,36 +83,40 @@ pub(super) const fn bucket_column(period: Period) -> &'static str {
     }
 }
 
-/// Adds `attempts` to every roll-up.
+/// Adds `attempts` to every roll-up. Days and months are summed from the hours, of which there are fewer.
 pub(super) fn add(connection: &Connection, attempts: &[Attempt]) -> Result<(), StoreError> {
-    let mut kinds: Sums<Kind<'_>> = Sums::default();
-    for attempt in attempts {
-        kinds.entry(Kind::of(attempt)).or_default().add(attempt);
-    }
-    for (view, period) in TABLES {
-        add_to(connection, view, period, &kinds)?;
+    for view in VIEWS {
+        let mut hours: HashMap<(Hour, Names<'_>), UsageSums> = HashMap::new();
+        for attempt in attempts {
+            hours.entry((attempt.hour, view.row(attempt))).or_default().add(attempt);
+        }
+        for period in PERIODS {
+            add_to(connection, view, period, &hours)?;
+        }
     }
     Ok(())
 }
 
-fn add_to(connection: &Connection, view: View, period: Period, kinds: &Sums<Kind<'_>>) -> Result<(), StoreError> {
-    let mut buckets: HashMap<Hour, String> = HashMap::new();
-    for kind in kinds.keys() {
-        buckets.entry(kind.hour).or_insert_with(|| bucket(period, kind.hour));
+fn add_to(
+    connection: &Connection,
+    view: View,
+    period: Period,
+    hours: &HashMap<(Hour, Names<'_>), UsageSums>,
+) -> Result<(), StoreError> {
+    let mut buckets = HashMap::new();
+    for (hour, _) in hours.keys() {
+        buckets.entry(*hour).or_insert_with(|| bucket(period, *hour));
     }
-    let mut touched: Sums<(&str, &[&str])> = Sums::default();
-    let rows: Vec<_> = kinds.iter().map(|(kind, sums)| (buckets[&kind.hour].as_str(), view.row(kind), sums)).collect();
-    for (bucket, names, sums) in &rows {
-        touched.entry((bucket, names)).or_default().merge(sums);
+    // In the order of the table, so that neighbours are written together.
+    let mut touched: BTreeMap<(&str, &Names<'_>), UsageSums> = BTreeMap::new();
+    for ((hour, names), sums) in hours {
+        touched.entry((buckets[hour].as_str(), names)).or_default().merge(sums);
     }
     let columns: Vec<_> = [bucket_column(period)].iter().chain(view.names()).copied().collect();
     let sql = upsert(&view.table(period), &columns);
-    // In the order of the table, so that neighbours are written together.
-    let mut touched: Vec<_> = touched.into_iter().collect();
-    touched.sort_unstable_by_key(|(names, _)| *names);
     for ((bucket, names), sums) in &touched {
         let numbers = numbers(sums)?;
-        let names = names.iter().map(|name| name as &dyn ToSql);
+        let names = names[..view.names().len()].iter().map(|name| name as &dyn ToSql);
         let values: Vec<&dyn ToSql> =
             [bucket as &dyn ToSql].into_iter().chain(names).chain(numbers.iter().map(|number| number as _)).collect();
         run(connection, "add to a roll-up", &sql, values.as_slice())?;
@@ -171,7 +157,7 @@ pub(super) fn numbers(sums: &UsageSums) -> Result<[i64; 10], StoreError> {
 /// Removes up to `limit` day roll-ups before `day` and hour roll-ups before `hours_before`; says how many.
 pub(super) fn prune(connection: &Connection, day: Day, hours_before: Day, limit: usize) -> Result<usize, StoreError> {
     let mut left = limit;
-    for (view, period) in TABLES {
+    for (view, period) in VIEWS.into_iter().flat_map(|view| PERIODS.map(|period| (view, period))) {
         let end = match period {
             Period::Hour => hours_before,
             Period::Day => day,
@@ -185,19 +171,6 @@ pub(super) fn prune(connection: &Connection, day: Day, hours_before: Day, limit:
         left -= run(connection, "remove old roll-ups", &sql, params![end.to_string(), row_limit(left)])?;
     }
     Ok(limit - left)
-}
-
-impl<'a> Kind<'a> {
-    fn of(attempt: &'a Attempt) -> Self {
-        Self {
-            hour: attempt.hour,
-            key: attempt.key.as_ref().map_or("", KeyId::as_str),
-            user: attempt.user.as_ref().map_or("", UserId::as_str),
-            account: attempt.account.as_ref().map_or("", AccountId::as_str),
-            platform: attempt.platform.map_or("", Platform::as_str),
-            model: &attempt.model,
-        }
-    }
 }
 
 fn bucket(period: Period, hour: Hour) -> String {

@@ -145,7 +145,8 @@ pub(super) fn attempt(number: u64, random: &mut Random) -> Attempt {
     }
 }
 
-/// So many attempts, numbered from `first` on.
-pub(super) fn attempts(first: u64, count: u64, random: &mut Random) -> Vec<Attempt> {
+/// So many attempts by few keys over few accounts, numbered from `first` on.
+#[must_use]
+pub fn attempts(first: u64, count: u64, random: &mut Random) -> Vec<Attempt> {
     (first..first + count).map(|number| attempt(number, random)).collect()
 }
