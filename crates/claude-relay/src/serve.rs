@@ -53,8 +53,9 @@ fn run(runtime: &Runtime, loaded: Loaded) -> Result<(), CommandError> {
         announce(&listener)?;
         let grace = settings.shutdown_grace;
         let serving = server::serve(listener, Arc::clone(&house.front), stop.clone(), grace);
-        tokio::join!(serving, stop_on_signal(stop)).1?;
-        house.close(grace).await;
+        let (grace_left, signalled) = tokio::join!(serving, stop_on_signal(stop));
+        signalled?;
+        house.close(grace_left).await;
         Ok(())
     });
     tracing::info!("stopped");

@@ -10,7 +10,13 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::{conn::auto, graceful::GracefulShutdown},
 };
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -29,9 +35,14 @@ const HEAD_BYTES_MAX: usize = 128 << 10;
 /// How long is waited after an accept failed (no more file handles), so that others can end.
 const ACCEPT_RETRY_AFTER: Duration = Duration::from_millis(100);
 
-/// Serves `listener` until `stop`, then lets what runs end within `grace`.
-pub(crate) async fn serve(listener: TcpListener, front: Arc<Front>, stop: CancellationToken, grace: Duration) {
-    let (tasks, graceful) = (TaskTracker::new(), GracefulShutdown::new());
+/// Serves `listener` until `stop`, then lets what runs end within `grace`; gives what is left of it.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    front: Arc<Front>,
+    stop: CancellationToken,
+    grace: Duration,
+) -> Duration {
+    let (tasks, graceful, cut) = (TaskTracker::new(), GracefulShutdown::new(), CancellationToken::new());
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let (socket, peer, place) = tokio::select! {
@@ -48,14 +59,15 @@ pub(crate) async fn serve(listener: TcpListener, front: Arc<Front>, stop: Cancel
         let front = Arc::clone(&front);
         let service = service_fn(move |request| answer(Arc::clone(&front), request, peer));
         let connection = builder().serve_connection(TokioIo::new(socket), service).into_owned();
-        let connection = graceful.watch(connection);
+        let connection = cut.clone().run_until_cancelled_owned(graceful.watch(connection));
         tasks.spawn(async move {
-            if let Err(error) = connection.await {
+            if let Some(Err(error)) = connection.await {
                 tracing::debug!(peer = %peer, error = &*error, "a connection ended with an error");
             }
             drop(place);
         });
     }
+    let stopped_at = Instant::now();
     drop(listener);
     tasks.close();
     tracing::info!(
@@ -64,8 +76,11 @@ pub(crate) async fn serve(listener: TcpListener, front: Arc<Front>, stop: Cancel
         "no new connections; running answers may finish"
     );
     if tokio::time::timeout(grace, graceful.shutdown()).await.is_err() {
-        tracing::warn!(connections = tasks.len(), "connections were cut at the end of the grace");
+        tracing::warn!(connections = tasks.len(), "connections are cut at the end of the grace");
     }
+    cut.cancel();
+    tasks.wait().await;
+    grace.saturating_sub(stopped_at.elapsed())
 }
 
 async fn accept(

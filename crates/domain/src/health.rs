@@ -49,7 +49,27 @@ pub struct Cooldown {
     pub status: Option<u16>,
 }
 
+impl CooldownCause {
+    /// Whether an account is excluded until the cooldown ends: what the provider said or refused. The others are guesses,
+    /// and only make it doubtful.
+    #[must_use]
+    pub const fn excludes(self) -> bool {
+        match self {
+            Self::Credential | Self::RateLimit | Self::Quota => true,
+            Self::Overloaded | Self::Upstream | Self::Connect | Self::Timeout => false,
+        }
+    }
+}
+
 impl Cooldown {
+    /// Whether it goes on to hold when `later` begins in the same scope: it has not ended by then, and it excludes where
+    /// `later` only doubts, or ends after it where they are alike in that.
+    #[must_use]
+    pub fn outweighs(&self, later: &Self) -> bool {
+        let weight = |cooldown: &Self| (cooldown.cause.excludes(), cooldown.until);
+        later.since < self.until && weight(self) > weight(later)
+    }
+
     /// Whether it covers `family` at `now`.
     #[must_use]
     pub fn covers(&self, family: Option<&str>, now: Timestamp) -> bool {

@@ -16,10 +16,8 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 use tokio::time::{Interval, MissedTickBehavior};
-use tokio_util::task::TaskTracker;
 
 /// What serving a request comes to.
 pub(crate) type Served = Result<Response<RelayBody>, Told>;
@@ -28,9 +26,7 @@ pub(crate) type Served = Result<Response<RelayBody>, Told>;
 pub(crate) struct Unstoppable {
     work: Option<Pin<Box<dyn Future<Output = Served> + Send>>>,
     presence: Presence,
-    tasks: TaskTracker,
-    /// How long it goes on.
-    alone_max: Duration,
+    relay: Arc<Relay>,
 }
 
 /// The body of a stream that began with keep-alives, because nothing else came.
@@ -51,8 +47,7 @@ impl Relay {
         streamed: bool,
         work: impl Future<Output = Served> + Send + 'static,
     ) -> Response<RelayBody> {
-        let (tasks, alone_max) = (self.tasks.clone(), self.settings.drain_max);
-        let mut served = Unstoppable { work: Some(Box::pin(work)), presence, tasks, alone_max };
+        let mut served = Unstoppable { work: Some(Box::pin(work)), presence, relay: Arc::clone(self) };
         if !streamed {
             return self.signed(id, (&mut served).await);
         }
@@ -101,10 +96,10 @@ impl Drop for Unstoppable {
     fn drop(&mut self) {
         if let Some(work) = self.work.take() {
             self.presence.leave();
-            let alone_max = self.alone_max;
-            self.tasks.spawn(async move {
+            let relay = Arc::clone(&self.relay);
+            self.relay.tasks.spawn(async move {
                 // What is cut off here settles as it is dropped.
-                let _ = tokio::time::timeout(alone_max, work).await;
+                drop(relay.unattended(work).await);
             });
         }
     }

@@ -21,17 +21,21 @@ impl Relay {
     /// Finds the key and checks all of it that needs no body. Cancel-safe.
     pub(crate) async fn authenticate<B>(&self, arrival: Arrival<B>) -> Result<Caller<B>, Refusal> {
         let key = self.find_key(&arrival).await?;
-        check(&key, &arrival)?;
         let key = if is_first_use(&key) { self.begin_lifetime(key, arrival.at).await? } else { key };
         Ok(Caller { key, arrival })
     }
 
+    /// The first presented key that may be used like this; else why the first known one may not.
     async fn find_key<B>(&self, arrival: &Arrival<B>) -> Result<Arc<ApiKey>, Refusal> {
         // The hashes come first: what a client presented is not held across an await.
         let hashes: Vec<_> = presented_keys(&arrival.head.headers).map(|key| vault::api_keys::hash(key.0)).collect();
+        let mut refusal = None;
         for hash in hashes {
             match self.keys.find(&hash).await {
-                Ok(KnownKey::Known(key)) => return Ok(key),
+                Ok(KnownKey::Known(key)) => match check(&key, arrival) {
+                    Ok(()) => return Ok(key),
+                    Err(why) => refusal = refusal.or(Some(why)),
+                },
                 Ok(KnownKey::Unknown) => {}
                 Err(error) => {
                     tracing::error!(error = %error, "an API key could not be looked up");
@@ -39,7 +43,7 @@ impl Relay {
                 }
             }
         }
-        Err(Refusal::UnknownKey)
+        Err(refusal.unwrap_or(Refusal::UnknownKey))
     }
 
     /// The first use of a key whose life is counted from it. Written before the request goes on, once in a key's life.

@@ -3,6 +3,7 @@
 use async_compression::tokio::bufread::{BrotliDecoder, GzipDecoder, ZlibDecoder, ZstdDecoder};
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
+use http::{HeaderMap, header};
 use std::{
     fmt, io,
     pin::Pin,
@@ -29,9 +30,18 @@ pub(crate) enum Coding {
 /// Bytes with one coding undone. Holds no more than one piece at a time.
 pub(crate) struct Decoder(Pin<Box<dyn AsyncRead + Send>>);
 
+/// The codings that `headers` name, in the order in which they were applied; none when one is not known.
+pub(crate) fn codings(headers: &HeaderMap) -> Option<Vec<Coding>> {
+    let mut codings = Vec::new();
+    for value in headers.get_all(header::CONTENT_ENCODING) {
+        codings.extend(Coding::parse_list(value.to_str().ok()?)?);
+    }
+    (codings.len() <= CODINGS_MAX).then_some(codings)
+}
+
 impl Coding {
     /// Reads a `Content-Encoding`: the codings in the order in which they were applied; none when one is not known.
-    pub(crate) fn parse_list(value: &str) -> Option<Vec<Self>> {
+    fn parse_list(value: &str) -> Option<Vec<Self>> {
         let names =
             value.split(',').map(str::trim).filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity"));
         let codings: Vec<_> = names.map(Self::parse).collect::<Option<_>>()?;

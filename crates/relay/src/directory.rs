@@ -152,12 +152,12 @@ impl Directory {
 }
 
 impl Seat {
-    /// Notes a cooldown at once; what other nodes hear is the store's business.
+    /// Notes a cooldown at once, as the store will keep it; what other nodes hear is the store's business.
     pub(crate) fn cool_down(&self, cooldown: &Cooldown) {
         let mut cooldowns = self.standing.cooldowns.write();
         match cooldowns.iter_mut().find(|held| held.scope == cooldown.scope) {
-            Some(held) if held.until < cooldown.until => *held = cooldown.clone(),
-            Some(_) => {}
+            Some(held) if held.outweighs(cooldown) => {}
+            Some(held) => *held = cooldown.clone(),
             None => cooldowns.push(cooldown.clone()),
         }
     }

@@ -4,8 +4,8 @@ use crate::{
     admit::Admission,
     attempt::{Finality, OpenAttempt, Settlement, upstream_model},
     body::RelayBody,
-    budget::Budget,
-    decode::{self, Coding},
+    budget::{Budget, BudgetSpent, Hold},
+    decode::{self, Coding, codings},
     directory::Seat,
     meter::{Flow, Metered},
     model_list,
@@ -49,6 +49,8 @@ pub(crate) enum Forwarded {
 pub(crate) struct FailedAttempt {
     pub(crate) attempt: OpenAttempt,
     pub(crate) verdict: Verdict,
+    /// What it used all the same, as far as it was told.
+    pub(crate) reading: Option<Reading>,
 }
 
 /// An answer whose content has begun or ended.
@@ -58,11 +60,14 @@ enum Opening {
     Failed(FailureKind),
 }
 
+/// A body that is being received, and the codings that lie on it.
+type CodedBody = (UpstreamBody, Vec<Coding>);
+
 impl Relay {
     /// Sends the request as `attempt` and waits for the answer's first content.
     pub(crate) async fn forward(self: &Arc<Self>, admission: &Admission, mut attempt: OpenAttempt) -> Forwarded {
         let Ok(request) = upstream_request(admission, &attempt.seat) else {
-            return failed(attempt, judge_content(StatusCode::BAD_GATEWAY, FailureKind::Request));
+            return failed(attempt, judge_content(StatusCode::BAD_REQUEST, FailureKind::Request));
         };
         let (head, body) = match self.client.send(request).await {
             Ok(answer) => answer.into_parts(),
@@ -88,9 +93,9 @@ impl Relay {
     async fn refused(&self, attempt: OpenAttempt, head: &response::Parts, body: UpstreamBody) -> Forwarded {
         let codings = codings(&head.headers).unwrap_or_default();
         let reading = tokio::time::timeout(ERROR_TIME_MAX, self.read_whole((body, codings), ERROR_BYTES_MAX)).await;
-        let body = reading.ok().flatten().map(|(body, _hold)| body).unwrap_or_default();
-        let host = attempt.seat.destination.host();
-        let refused = Refused { status: head.status, headers: &head.headers, body, host };
+        let body = reading.ok().and_then(Result::ok).map(|(body, _hold)| body).unwrap_or_default();
+        let destination = &attempt.seat.destination;
+        let refused = Refused { status: head.status, headers: &head.headers, body, destination };
         let verdict = judge_status(refused, self.clock.now());
         failed(attempt, verdict)
     }
@@ -102,17 +107,18 @@ impl Relay {
         head: response::Parts,
         mut stream: AnswerStream,
     ) -> Forwarded {
-        let opening = tokio::time::timeout(self.settings.stall_max, open(&mut stream, &admission.presence)).await;
-        let (begun, last) = match opening {
-            Ok(Opening::Content(begun)) => (begun, None),
-            Ok(Opening::Whole(begun, last)) => (begun, Some(last)),
-            Ok(Opening::Failed(kind)) => return failed(attempt, judge_content(head.status, kind)),
-            Err(_elapsed) => return failed(attempt, judge_content(head.status, FailureKind::Timeout)),
+        let (begun, last) = match open(&mut stream, &admission.presence, self.settings.stall_max).await {
+            Opening::Content(begun) => (begun, None),
+            Opening::Whole(begun, last) => (begun, Some(last)),
+            Opening::Failed(kind) => {
+                let (verdict, reading) = (judge_content(head.status, kind), Some(stream.reading()));
+                return Forwarded::Failed(Box::new(FailedAttempt { attempt, verdict, reading }));
+            }
         };
         attempt.first_byte();
         let mut response = Response::new(RelayBody::empty());
         *response.status_mut() = head.status;
-        *response.headers_mut() = answer_headers(&head.headers, Body::Changed);
+        *response.headers_mut() = answer_headers(&head.headers, &attempt.seat.destination);
         response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
         response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
         let flow = Flow { stream, attempt };
@@ -130,13 +136,11 @@ impl Relay {
         admission: &Admission,
         mut attempt: OpenAttempt,
         head: response::Parts,
-        body: (UpstreamBody, Vec<Coding>),
+        body: CodedBody,
     ) -> Forwarded {
-        let reading = tokio::time::timeout(self.settings.stall_max, self.read_whole(body, DOCUMENT_BYTES_MAX)).await;
-        let (document, _hold) = match reading {
-            Ok(Some(document)) => document,
-            Ok(None) => return failed(attempt, judge_content(head.status, FailureKind::Broken)),
-            Err(_elapsed) => return failed(attempt, judge_content(head.status, FailureKind::Timeout)),
+        let (document, _hold) = match self.read_whole(body, DOCUMENT_BYTES_MAX).await {
+            Ok(document) => document,
+            Err(kind) => return failed(attempt, judge_content(head.status, kind)),
         };
         attempt.first_byte();
         let reading = match understand(admission.inbound.kind, &document) {
@@ -149,6 +153,7 @@ impl Relay {
         };
         let outcome = if admission.presence.has_left() { Outcome::Abandoned } else { Outcome::Completed };
         let settlement = Settlement { outcome, failure: None, reading, finality: Finality::Final };
+        let headers = answer_headers(&head.headers, &attempt.seat.destination);
         if let Some(written) = attempt.settle(&settlement)
             && let Err(error) = written.await
         {
@@ -156,37 +161,33 @@ impl Relay {
         }
         let mut response = Response::new(RelayBody::from(document));
         *response.status_mut() = head.status;
-        *response.headers_mut() = answer_headers(&head.headers, Body::Changed);
+        *response.headers_mut() = headers;
         Forwarded::Answered(response)
     }
 
-    /// A whole body, decoded; none when it broke or is larger than `bytes_max`.
-    async fn read_whole(
-        &self,
-        (body, codings): (UpstreamBody, Vec<Coding>),
-        bytes_max: u64,
-    ) -> Option<(Bytes, crate::budget::Hold)> {
+    /// A whole body, decoded. Fails when it broke, is larger than `bytes_max`, or halted for longer than an upstream may.
+    async fn read_whole(&self, (body, codings): CodedBody, bytes_max: u64) -> Result<(Bytes, Hold), FailureKind> {
         let mut hold = Budget::hold();
         let mut whole = self.collect(Source::Body(body), bytes_max, &mut hold).await?;
         for coding in codings.into_iter().rev() {
             whole = self.collect(Source::Coded(decode::Decoder::of_bytes(coding, whole)), bytes_max, &mut hold).await?;
         }
-        Some((whole, hold))
+        Ok((whole, hold))
     }
 
-    async fn collect(&self, mut source: Source, bytes_max: u64, hold: &mut crate::budget::Hold) -> Option<Bytes> {
-        let mut first = source.next().await?.ok()?;
+    async fn collect(&self, mut source: Source, bytes_max: u64, hold: &mut Hold) -> Result<Bytes, FailureKind> {
+        let stall_max = self.settings.stall_max;
+        let mut first = source.next_within(stall_max).await?.ok_or(FailureKind::Broken)?;
         let mut joined = BytesMut::new();
-        while let Some(piece) = source.next().await {
-            let piece = piece.ok()?;
+        while let Some(piece) = source.next_within(stall_max).await? {
             joined.extend_from_slice(&std::mem::take(&mut first));
             joined.extend_from_slice(&piece);
             if joined.len() as u64 > bytes_max {
-                return None;
+                return Err(FailureKind::Broken);
             }
-            self.buffers.cover(hold, joined.len() as u64).await.ok()?;
+            self.buffers.cover(hold, joined.len() as u64).await.map_err(|BudgetSpent| FailureKind::Broken)?;
         }
-        Some(if joined.is_empty() { first } else { joined.freeze() })
+        Ok(if joined.is_empty() { first } else { joined.freeze() })
     }
 }
 
@@ -223,7 +224,7 @@ fn upstream_body(admission: &Admission, seat: &Seat) -> Parts {
 }
 
 fn failed(attempt: OpenAttempt, verdict: Verdict) -> Forwarded {
-    Forwarded::Failed(Box::new(FailedAttempt { attempt, verdict }))
+    Forwarded::Failed(Box::new(FailedAttempt { attempt, verdict, reading: None }))
 }
 
 /// Where a body is collected from.
@@ -233,6 +234,14 @@ enum Source {
 }
 
 impl Source {
+    /// The next piece, if it comes in time; none at the end.
+    async fn next_within(&mut self, stall_max: Duration) -> Result<Option<Bytes>, FailureKind> {
+        match tokio::time::timeout(stall_max, self.next()).await {
+            Ok(piece) => piece.transpose().map_err(|()| FailureKind::Broken),
+            Err(_elapsed) => Err(FailureKind::Timeout),
+        }
+    }
+
     async fn next(&mut self) -> Option<Result<Bytes, ()>> {
         match self {
             Self::Coded(decoder) => Some(decoder.next().await?.map_err(drop)),
@@ -251,11 +260,13 @@ impl Source {
 }
 
 /// Reads a stream up to its first content. What greets before it is held back, so that another account can still serve.
-async fn open(stream: &mut AnswerStream, presence: &Presence) -> Opening {
+async fn open(stream: &mut AnswerStream, presence: &Presence, stall_max: Duration) -> Opening {
     let (mut begun, mut bytes) = (VecDeque::new(), 0);
     while bytes <= GREETING_BYTES_MAX {
-        let Step::Events { before, terminal } = stream.next().await else {
-            return Opening::Failed(FailureKind::Broken);
+        let (before, terminal) = match tokio::time::timeout(stall_max, stream.next()).await {
+            Ok(Step::Events { before, terminal }) => (before, terminal),
+            Ok(Step::End | Step::Broken) => return Opening::Failed(FailureKind::Broken),
+            Err(_elapsed) => return Opening::Failed(FailureKind::Timeout),
         };
         bytes += before.len();
         begun.extend(Some(before).filter(|before| !before.is_empty()));
@@ -279,14 +290,6 @@ fn understand(kind: AttemptKind, document: &[u8]) -> Result<Option<Reading>, Fai
         (BodyReading::Answer(reading), AttemptKind::Message | AttemptKind::AccountTest) => Ok(Some(reading)),
         (_, AttemptKind::CountTokens | AttemptKind::ModelList) if anthropic::is_object(document) => Ok(None),
         _ => Err(FailureKind::Broken),
-    }
-}
-
-/// The codings to undo, in the order in which they were applied; none when one is not known.
-fn codings(headers: &HeaderMap) -> Option<Vec<Coding>> {
-    match headers.get(header::CONTENT_ENCODING) {
-        None => Some(Vec::new()),
-        Some(value) => Coding::parse_list(value.to_str().ok()?),
     }
 }
 

@@ -62,6 +62,10 @@ impl Keys {
         };
         if self.generation.load(Ordering::Acquire) == generation {
             self.keep(*hash, known.clone());
+            if self.generation.load(Ordering::Acquire) != generation {
+                // A change was heard of in between: it may have been read before, and kept behind it.
+                self.by_hash.remove(hash);
+            }
         }
         Ok(known)
     }

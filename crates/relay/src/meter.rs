@@ -6,11 +6,12 @@ use crate::{
     presence::Presence,
     relay::Relay,
     stream::{AnswerStream, Step},
+    verdict::in_our_words,
 };
 use bytes::Bytes;
 use domain::{Dialect, FailureKind, Outcome, RequestId};
 use journal::Written;
-use protocol::{Ending, Refusal, keepalive};
+use protocol::{Ending, keepalive};
 use scheduling::Failure;
 use std::{
     collections::VecDeque,
@@ -144,8 +145,12 @@ impl Metered {
             Some(Ending::Failed(error)) => (Outcome::Truncated, Some(error.kind.failure())),
             Some(Ending::Whole) | None => (Outcome::Completed, None),
         };
+        let mut last = last;
         if let Some(kind) = failure {
             attempt.blame(&Failure { kind, status: None, reset: None });
+            if attempt.seat.destination.is_told_by(&last) {
+                last = in_our_words(kind).render_event(Dialect::Anthropic, &self.id);
+            }
         }
         let settlement = Settlement { outcome, failure, reading: Some(stream.reading()), finality: Finality::Final };
         let written = attempt.settle(&settlement);
@@ -160,8 +165,7 @@ impl Metered {
         let settlement =
             Settlement { outcome: Outcome::Truncated, failure: Some(kind), reading, finality: Finality::Final };
         let written = attempt.settle(&settlement);
-        let refusal = if kind == FailureKind::Timeout { Refusal::UpstreamTimeout } else { Refusal::UpstreamFailed };
-        let last = refusal.render_event(Dialect::Anthropic, &self.id);
+        let last = in_our_words(kind).render_event(Dialect::Anthropic, &self.id);
         self.phase = Phase::Settling { written, last, rest: None };
     }
 
@@ -178,12 +182,17 @@ impl Metered {
 
 impl Drop for Metered {
     fn drop(&mut self) {
-        if !matches!(self.phase, Phase::Done) {
-            self.relay.metrics.streams_open.dec();
-        }
-        if let Some(flow) = self.take_flow() {
-            self.presence.leave();
-            self.relay.drain(flow);
+        match std::mem::replace(&mut self.phase, Phase::Done) {
+            Phase::Flowing(flow) => {
+                self.relay.metrics.streams_open.dec();
+                self.presence.leave();
+                self.relay.drain(flow);
+            }
+            Phase::Settling { rest, .. } => {
+                self.relay.metrics.streams_open.dec();
+                self.relay.read_out(rest);
+            }
+            Phase::Done => {}
         }
     }
 }
@@ -191,11 +200,11 @@ impl Drop for Metered {
 impl Relay {
     /// Reads on for a client that has left: the provider counts on, and so do the books.
     pub(crate) fn drain(self: &Arc<Self>, flow: Flow) {
-        let (drain_max, tokens_max) = (self.settings.drain_max, self.settings.drain_tokens_max);
+        let relay = Arc::clone(self);
         self.tasks.spawn(async move {
             let Flow { mut stream, attempt } = flow;
-            let reading = tokio::time::timeout(drain_max, read_to_end(&mut stream, tokens_max)).await;
-            if reading.is_err() {
+            let reading = read_to_end(&mut stream, relay.settings.drain_tokens_max);
+            if relay.unattended(reading).await.is_none() {
                 tracing::debug!(account.id = %attempt.seat.account.id, "a drain was ended at its bound");
             }
             let settlement = Settlement {
@@ -205,6 +214,9 @@ impl Relay {
                 finality: Finality::Final,
             };
             drop(attempt.settle(&settlement));
+            if stream.ending().is_some() {
+                relay.read_out(Some(stream));
+            }
         });
     }
 

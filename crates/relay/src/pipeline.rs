@@ -5,15 +5,16 @@ use crate::{
     attempt::{Finality, OpenAttempt, Settlement, settle_unserved},
     body::RelayBody,
     forward::{FailedAttempt, Forwarded},
-    refuse::Told,
+    refuse::{Told, sign},
     relay::Relay,
     route::Route,
-    verdict::{Elsewhere, Verdict},
+    verdict::Elsewhere,
 };
 use bytes::Bytes;
 use domain::{AccountId, AttemptKind, Outcome, RequestId};
 use http::{Request, Response};
 use http_body::Body;
+use journal::Written;
 use protocol::Refusal;
 use scheduling::NoChoice;
 use std::sync::Arc;
@@ -27,7 +28,11 @@ impl Relay {
         B: Body<Data = Bytes> + Unpin,
     {
         match route {
-            Route::Hello => Response::new(RelayBody::empty()),
+            Route::Hello => {
+                let mut response = Response::new(RelayBody::empty());
+                sign(response.headers_mut(), &id);
+                response
+            }
             Route::Nowhere => self.refuse(&id, Refusal::NotFound.into()),
             Route::WrongMethod { allow } => self.refuse(&id, Refusal::MethodNotAllowed { allow }.into()),
             Route::Call(kind) => match self.enter(id.clone(), kind, request).await {
@@ -68,8 +73,8 @@ impl Relay {
                 return Err(self.give_up(admission, failed, &NoChoice::default()).await);
             };
             // The attempt before goes into the books as soon as it is sure that another follows.
-            if let Some(FailedAttempt { attempt, verdict }) = failed.take().map(|failed| *failed) {
-                drop(attempt.settle(&refused(&verdict, Outcome::Refused, Finality::Superseded)));
+            if let Some(failed) = failed.take() {
+                drop(failed.settle(Outcome::Refused, Finality::Superseded));
             }
             tried.push(assignment.seat.account.id.clone());
             let number = u8::try_from(tried.len()).unwrap_or(u8::MAX);
@@ -94,8 +99,7 @@ impl Relay {
     async fn give_up(&self, mut admission: Admission, failed: Option<Box<FailedAttempt>>, none: &NoChoice) -> Told {
         let outcome = if admission.presence.has_left() { Outcome::Abandoned } else { Outcome::Refused };
         let (written, told) = if let Some(failed) = failed {
-            let FailedAttempt { attempt, verdict } = *failed;
-            (attempt.settle(&refused(&verdict, outcome, Finality::Final)), verdict.told)
+            failed.settle(outcome, Finality::Final)
         } else {
             let reasons = none.to_string();
             let retry_after = none.retry_at.map(|at| at.since(self.clock.now()));
@@ -112,6 +116,11 @@ impl Relay {
     }
 }
 
-fn refused(verdict: &Verdict, outcome: Outcome, finality: Finality) -> Settlement {
-    Settlement { outcome, failure: Some(verdict.failure.kind), reading: None, finality }
+impl FailedAttempt {
+    /// Settles it; gives besides what the client is told if it was the last.
+    fn settle(self, outcome: Outcome, finality: Finality) -> (Option<Written>, Told) {
+        let Self { attempt, verdict, reading } = self;
+        let settlement = Settlement { outcome, failure: Some(verdict.failure.kind), reading, finality };
+        (attempt.settle(&settlement), verdict.told)
+    }
 }

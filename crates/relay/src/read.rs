@@ -4,13 +4,13 @@ use crate::{
     accept::Arrival,
     authenticate::Caller,
     budget::{Budget, BudgetSpent, Hold},
-    decode,
+    decode::{self, Coding},
     refuse::BUSY_RETRY_AFTER,
     relay::Relay,
 };
 use bytes::{Bytes, BytesMut};
 use domain::{ApiKey, AttemptKind, RequestId, Timestamp};
-use http::{HeaderMap, header, request};
+use http::{HeaderMap, request};
 use http_body::Body;
 use http_body_util::BodyExt;
 use protocol::{Refusal, Scan};
@@ -82,14 +82,11 @@ impl Relay {
             self.cover(hold, length).await?;
             read.push(part, declared);
         }
-        match headers.get(header::CONTENT_ENCODING) {
-            None => Ok(read.into_bytes()),
-            Some(encoding) => self.decompress(encoding.to_str().unwrap_or_default(), read.into_bytes(), hold).await,
-        }
+        let codings = decode::codings(headers).ok_or(Refusal::UnsupportedEncoding)?;
+        self.decompress(codings, read.into_bytes(), hold).await
     }
 
-    async fn decompress(&self, encoding: &str, body: Bytes, hold: &mut Hold) -> Result<Bytes, Refusal> {
-        let codings = decode::Coding::parse_list(encoding).ok_or(Refusal::UnsupportedEncoding)?;
+    async fn decompress(&self, codings: Vec<Coding>, body: Bytes, hold: &mut Hold) -> Result<Bytes, Refusal> {
         let limit = self.settings.body_bytes_max;
         let mut body = body;
         for coding in codings.into_iter().rev() {

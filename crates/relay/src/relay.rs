@@ -19,6 +19,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use upstream::Client;
 use vault::Keyring;
 
+/// How long tasks may take to settle once they are cut off: they wait for nothing then.
+const CUT_MAX: Duration = Duration::from_secs(2);
+
 /// What a relay is put together from.
 pub struct Parts {
     /// The store.
@@ -57,7 +60,10 @@ pub struct Relay {
     pub(crate) health: HealthReports,
     pub(crate) held: HeldLeases,
     pub(crate) tasks: TaskTracker,
+    /// Ends the tasks that run for ever.
     stop: CancellationToken,
+    /// Ends what goes on for clients that have left.
+    cut: CancellationToken,
 }
 
 impl Relay {
@@ -80,6 +86,7 @@ impl Relay {
             held: HeldLeases::default(),
             tasks: TaskTracker::new(),
             stop: CancellationToken::new(),
+            cut: CancellationToken::new(),
             store,
             journal,
             client,
@@ -102,8 +109,26 @@ impl Relay {
         self.tasks.close();
         // The tasks that run for ever are ended by the token; the others end by themselves, or are dropped and settle.
         self.stop.cancel();
-        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
-            tracing::warn!(open = self.tasks.len(), "not everything ended within the grace");
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_ok() {
+            return;
+        }
+        tracing::warn!(
+            open = self.tasks.len(),
+            "not everything ended within the grace; it is cut off, and settled as far as it is known"
+        );
+        self.cut.cancel();
+        if tokio::time::timeout(CUT_MAX, self.tasks.wait()).await.is_err() {
+            tracing::error!(open = self.tasks.len(), "tasks do not end");
+        }
+    }
+
+    /// Goes on with `work` for a client that has left, as long as that is worth it; none when it was cut off.
+    pub(crate) async fn unattended<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            done = work => Some(done),
+            () = tokio::time::sleep(self.settings.drain_max) => None,
+            () = self.cut.cancelled() => None,
         }
     }
 

@@ -10,21 +10,39 @@ use protocol::{
 };
 use scheduling::{Failure, ProviderReset};
 use std::time::Duration;
-use upstream::SendError;
+use upstream::{Destination, SendError};
 
 /// How the provider tells, with status 400 and no type of its own, that an account's credit is used up.
 const CREDIT_SPENT: &str = "credit balance is too low";
 
-/// Headers that may say when a limit ends, the most exact first.
-const RESET_HEADERS: [(&str, ResetForm); 7] = [
-    ("retry-after-ms", ResetForm::Milliseconds),
-    ("retry-after", ResetForm::Delay),
-    ("anthropic-ratelimit-unified-reset", ResetForm::UnixSeconds),
-    ("anthropic-ratelimit-requests-reset", ResetForm::Rfc3339),
-    ("anthropic-ratelimit-tokens-reset", ResetForm::Rfc3339),
-    ("anthropic-ratelimit-input-tokens-reset", ResetForm::Rfc3339),
-    ("anthropic-ratelimit-output-tokens-reset", ResetForm::Rfc3339),
+/// Headers that say when to come back, whatever failed; the most exact first.
+const RETRY_HEADERS: [(&str, ResetForm); 2] =
+    [("retry-after-ms", ResetForm::Milliseconds), ("retry-after", ResetForm::Delay)];
+
+/// Headers that say when one of the account's limits is whole again. They stand on every answer: what they say counts for a
+/// 429, of the limits that are used up.
+const LIMIT_HEADERS: [LimitHeader; 5] = [
+    LimitHeader { reset: "anthropic-ratelimit-unified-reset", form: ResetForm::UnixSeconds, remaining: None },
+    LimitHeader::of("anthropic-ratelimit-requests-reset", "anthropic-ratelimit-requests-remaining"),
+    LimitHeader::of("anthropic-ratelimit-tokens-reset", "anthropic-ratelimit-tokens-remaining"),
+    LimitHeader::of("anthropic-ratelimit-input-tokens-reset", "anthropic-ratelimit-input-tokens-remaining"),
+    LimitHeader::of("anthropic-ratelimit-output-tokens-reset", "anthropic-ratelimit-output-tokens-remaining"),
 ];
+
+/// What a client waits at least after a 429: Codex gives up, and Claude Code guesses, where one names no time.
+const RATE_LIMIT_WAIT_MIN: Duration = Duration::from_secs(1);
+
+/// When a client should come back after an overload that names no time.
+const OVERLOAD_WAIT: Duration = Duration::from_secs(5);
+
+/// A header about one limit.
+struct LimitHeader {
+    /// The header that says when it is whole again.
+    reset: &'static str,
+    form: ResetForm,
+    /// The header that says what is left of it; not there, or `0`: it is used up.
+    remaining: Option<&'static str>,
+}
 
 /// How a header states an instant.
 #[derive(Debug, Clone, Copy)]
@@ -61,8 +79,8 @@ pub(crate) struct Refused<'a> {
     pub(crate) status: StatusCode,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: Bytes,
-    /// The upstream's host: a body that names it is not passed on.
-    pub(crate) host: &'a str,
+    /// Where it came from: words that tell it are not passed on.
+    pub(crate) destination: &'a Destination,
 }
 
 /// Judges an answer with a status other than 2xx.
@@ -73,18 +91,12 @@ pub(crate) fn judge_status(refused: Refused<'_>, now: Timestamp) -> Verdict {
     };
     let status = refused.status.as_u16();
     let kind = kind_of(status, error.as_ref());
-    let failure = Failure { kind, status: Some(status), reset: reset(refused.headers, now) };
-    let elsewhere = match kind {
-        FailureKind::Request => Elsewhere::WouldRefuseToo,
-        _ => Elsewhere::MayServe,
-    };
+    let failure = Failure { kind, status: Some(status), reset: reset(kind, refused.headers, now) };
     let told = match kind {
-        FailureKind::Credential => no_account("the provider refuses the account's credential", None),
-        FailureKind::Quota => no_account("the account's credit is used up", None),
-        FailureKind::Broken => Refusal::UpstreamFailed.into(),
+        FailureKind::Credential | FailureKind::Quota | FailureKind::Broken => in_our_words(kind).into(),
         _ => pass_on(refused, error.is_some(), &failure, now),
     };
-    Verdict { failure, elsewhere, told }
+    Verdict { failure, elsewhere: elsewhere(kind), told }
 }
 
 /// Judges a call that brought no answer.
@@ -102,12 +114,27 @@ pub(crate) fn judge_silence(error: &SendError) -> Verdict {
 /// Judges an answer that began with 200 and turned out to be none before its first content.
 pub(crate) fn judge_content(status: StatusCode, kind: FailureKind) -> Verdict {
     let failure = Failure { kind, status: Some(status.as_u16()), reset: None };
-    let told = match kind {
+    Verdict { failure, elsewhere: elsewhere(kind), told: in_our_words(kind).into() }
+}
+
+/// What a client is told of a failure where the provider's own words cannot be passed on.
+pub(crate) fn in_our_words(kind: FailureKind) -> Refusal {
+    let no_account = |reason: &str| Refusal::NoAccount { reasons: reason.to_owned(), retry_after: None };
+    match kind {
+        FailureKind::Credential => no_account("the provider refuses the account's credential"),
+        FailureKind::Quota => no_account("the account's credit is used up"),
         FailureKind::Timeout => Refusal::UpstreamTimeout,
-        FailureKind::Overloaded => Refusal::Overloaded { retry_after: Duration::from_secs(5) },
-        _ => Refusal::UpstreamFailed,
-    };
-    Verdict { failure, elsewhere: Elsewhere::MayServe, told: told.into() }
+        FailureKind::Overloaded => Refusal::Overloaded { retry_after: OVERLOAD_WAIT },
+        FailureKind::RateLimit => Refusal::UpstreamRefused { status: 429, retry_after: Some(RATE_LIMIT_WAIT_MIN) },
+        FailureKind::Request => Refusal::UpstreamRefused { status: 400, retry_after: None },
+        FailureKind::Connect | FailureKind::Broken | FailureKind::Upstream | FailureKind::NoAccount => {
+            Refusal::UpstreamFailed
+        }
+    }
+}
+
+fn elsewhere(kind: FailureKind) -> Elsewhere {
+    if kind == FailureKind::Request { Elsewhere::WouldRefuseToo } else { Elsewhere::MayServe }
 }
 
 fn kind_of(status: u16, error: Option<&UpstreamError>) -> FailureKind {
@@ -118,7 +145,7 @@ fn kind_of(status: u16, error: Option<&UpstreamError>) -> FailureKind {
         401 | 403 => FailureKind::Credential,
         402 => FailureKind::Quota,
         400 if error.is_some_and(is_spent) => FailureKind::Quota,
-        408 => FailureKind::Timeout,
+        408 | 504 => FailureKind::Timeout,
         429 => FailureKind::RateLimit,
         529 => FailureKind::Overloaded,
         400..=499 => FailureKind::Request,
@@ -129,11 +156,35 @@ fn kind_of(status: u16, error: Option<&UpstreamError>) -> FailureKind {
 }
 
 /// When the provider says that the limit ends.
-fn reset(headers: &HeaderMap, now: Timestamp) -> Option<ProviderReset> {
-    RESET_HEADERS.into_iter().find_map(|(source, form)| {
-        let value = headers.get(source)?.to_str().ok()?.trim();
-        form.read(value, now).map(|at| ProviderReset { at, source })
-    })
+fn reset(kind: FailureKind, headers: &HeaderMap, now: Timestamp) -> Option<ProviderReset> {
+    let read = |source: &'static str, form: ResetForm| {
+        let at = form.read(text(headers, source)?, now)?;
+        (at > now).then_some(ProviderReset { at, source })
+    };
+    let retry = RETRY_HEADERS.into_iter().find_map(|(source, form)| read(source, form));
+    let used_up = || LIMIT_HEADERS.iter().filter(|limit| limit.is_used_up(headers));
+    match kind {
+        // Whole again is what has all its used up limits whole again.
+        FailureKind::RateLimit => {
+            retry.or_else(|| used_up().filter_map(|limit| read(limit.reset, limit.form)).max_by_key(|reset| reset.at))
+        }
+        _ => retry,
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok().map(str::trim)
+}
+
+impl LimitHeader {
+    const fn of(reset: &'static str, remaining: &'static str) -> Self {
+        Self { reset, form: ResetForm::Rfc3339, remaining: Some(remaining) }
+    }
+
+    fn is_used_up(&self, headers: &HeaderMap) -> bool {
+        let remaining = self.remaining.and_then(|name| text(headers, name));
+        remaining.is_none_or(|count| count == "0")
+    }
 }
 
 impl ResetForm {
@@ -152,43 +203,37 @@ impl ResetForm {
 
 /// The provider's own words, unless they are not in the client's dialect or tell where they come from.
 fn pass_on(refused: Refused<'_>, is_in_dialect: bool, failure: &Failure, now: Timestamp) -> Told {
-    let retry_after = failure.reset.map(|reset| reset.at.since(now));
-    if !is_in_dialect || names(&refused.body, refused.host) {
+    let wait_min = (failure.kind == FailureKind::RateLimit).then_some(RATE_LIMIT_WAIT_MIN);
+    let retry_after = failure.reset.map(|reset| reset.at.since(now)).or(wait_min);
+    if !is_in_dialect || refused.destination.is_told_by(&refused.body) {
         let status = refused.status.as_u16();
         return Refusal::UpstreamRefused { status, retry_after }.into();
     }
-    let mut headers = answer_headers(refused.headers, Body::Changed);
+    let mut headers = answer_headers(refused.headers, refused.destination);
     if failure.kind == FailureKind::RateLimit && !headers.contains_key(header::RETRY_AFTER) {
-        // Codex gives up, and Claude Code guesses, where a 429 names no time.
         let seconds = retry_after.map_or(1, |span| span.as_secs().clamp(1, protocol::refusal::RETRY_AFTER_SECS_MAX));
         headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     Told::PassedOn(PassedOn { status: refused.status, headers, body: refused.body })
 }
 
-/// The headers of an upstream's answer that the client gets.
-pub(crate) fn answer_headers(headers: &HeaderMap, body: Body) -> HeaderMap {
+/// The headers of an upstream's answer that the client gets. Bodies go on decoded.
+pub(crate) fn answer_headers(headers: &HeaderMap, from: &Destination) -> HeaderMap {
     let connection = headers.get(header::CONNECTION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let forwards = |name: &HeaderName| {
-        forwards_response_header(name.as_str(), body) && !is_connection_option(connection, name.as_str())
+        forwards_response_header(name.as_str(), Body::Changed) && !is_connection_option(connection, name.as_str())
     };
-    let kept = headers.iter().filter(|(name, _)| forwards(name));
+    let kept = headers.iter().filter(|(name, value)| forwards(name) && !from.is_told_by(value.as_bytes()));
     let mut answer = HeaderMap::with_capacity(headers.len() + 2);
     answer.extend(kept.map(|(name, value)| (name.clone(), value.clone())));
     answer
 }
 
-fn names(body: &[u8], host: &str) -> bool {
-    !host.is_empty() && body.windows(host.len()).any(|window| window.eq_ignore_ascii_case(host.as_bytes()))
-}
-
-fn no_account(reason: &str, retry_after: Option<Duration>) -> Told {
-    Refusal::NoAccount { reasons: reason.to_owned(), retry_after }.into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::{AuthScheme, HttpEndpoint, Sealed};
+    use secrecy::SecretString;
 
     const NOW: Timestamp = Timestamp::from_ms(1_795_427_400_000);
 
@@ -196,10 +241,18 @@ mod tests {
         let map = headers.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
         let headers: HeaderMap = map.collect();
         let status = StatusCode::from_u16(status).expect("a status");
-        judge_status(
-            Refused { status, headers: &headers, body: Bytes::from_static(body.as_bytes()), host: "up.example" },
-            NOW,
-        )
+        let body = Bytes::from_static(body.as_bytes());
+        judge_status(Refused { status, headers: &headers, body, destination: &destination() }, NOW)
+    }
+
+    fn destination() -> Destination {
+        let endpoint = HttpEndpoint {
+            base_url: "https://up.example:8443".to_owned(),
+            messages_path: None,
+            api_key: Sealed::from_envelope(String::new()),
+            auth: AuthScheme::ApiKeyHeader,
+        };
+        Destination::new(&endpoint, &SecretString::from("sk-up")).expect("a destination")
     }
 
     fn seconds(verdict: &Verdict) -> Option<(u64, &'static str)> {
@@ -218,6 +271,7 @@ mod tests {
             (429, FailureKind::RateLimit, Elsewhere::MayServe),
             (500, FailureKind::Upstream, Elsewhere::MayServe),
             (503, FailureKind::Upstream, Elsewhere::MayServe),
+            (504, FailureKind::Timeout, Elsewhere::MayServe),
             (529, FailureKind::Overloaded, Elsewhere::MayServe),
             (302, FailureKind::Broken, Elsewhere::MayServe),
         ] {
@@ -245,6 +299,22 @@ mod tests {
             assert_eq!(seconds(&judge(429, &[(name, value)], "{}")), Some((expected, name)), "{value}");
         }
         assert_eq!(seconds(&judge(429, &[("retry-after", "soon")], "{}")), None);
+    }
+
+    #[test]
+    fn of_several_limits_the_used_up_one_that_lasts_longest_counts() {
+        let limits = [
+            ("anthropic-ratelimit-requests-remaining", "49"),
+            ("anthropic-ratelimit-requests-reset", "2026-11-23T10:50:00Z"),
+            ("anthropic-ratelimit-tokens-remaining", "0"),
+            ("anthropic-ratelimit-tokens-reset", "2026-11-23T09:50:20Z"),
+            ("anthropic-ratelimit-input-tokens-remaining", "0"),
+            ("anthropic-ratelimit-input-tokens-reset", "2026-11-23T09:50:05Z"),
+        ];
+        let expected = Some((20, "anthropic-ratelimit-tokens-reset"));
+        assert_eq!(seconds(&judge(429, &limits, "{}")), expected);
+        assert_eq!(seconds(&judge(503, &limits, "{}")), None, "limits have nothing to do with an outage");
+        assert_eq!(seconds(&judge(503, &[("retry-after", "7")], "{}")), Some((7, "retry-after")));
     }
 
     #[test]

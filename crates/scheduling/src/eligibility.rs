@@ -97,10 +97,7 @@ fn standing(cooldowns: &[Cooldown], demand: &Demand<'_>, now: Timestamp) -> Resu
 /// Whether a cooldown from `cause` excludes an account, rather than make it doubtful.
 #[must_use]
 pub const fn excludes(cause: CooldownCause) -> bool {
-    match cause {
-        CooldownCause::Credential | CooldownCause::RateLimit | CooldownCause::Quota => true,
-        CooldownCause::Overloaded | CooldownCause::Upstream | CooldownCause::Connect | CooldownCause::Timeout => false,
-    }
+    cause.excludes()
 }
 
 impl fmt::Display for Ineligible {

@@ -138,6 +138,7 @@ macro_rules! conformance_suite {
         $crate::conformance_suite! { @port $fixture, health:
             there_is_one_cooldown_per_account_and_scope
             a_cooldown_that_ends_later_is_not_replaced
+            an_exclusion_is_not_hidden_by_a_longer_guess
             a_cooldown_is_over_when_its_end_is_reached
             cooldowns_are_ended_one_by_one_and_by_account
             of_parallel_cooldowns_the_longest_holds

@@ -38,6 +38,7 @@ pub struct Destination {
     count_tokens: Uri,
     models: Uri,
     credential: (HeaderName, HeaderValue),
+    api_key: SecretString,
 }
 
 impl Destination {
@@ -60,6 +61,7 @@ impl Destination {
             count_tokens: join(&base, &format!("{path}/count_tokens"))?,
             models: join(&base, &models)?,
             credential: credential(endpoint.auth, api_key)?,
+            api_key: api_key.clone(),
         })
     }
 
@@ -86,11 +88,20 @@ impl Destination {
         &self.credential
     }
 
-    /// The upstream's host: what must not stand in an answer to a client.
+    /// Whether `bytes` tell the upstream's host, in any case of its letters, or the credential: what must not stand in an
+    /// answer to a client.
     #[must_use]
-    pub fn host(&self) -> &str {
-        self.messages.host().unwrap_or_default()
+    pub fn is_told_by(&self, bytes: &[u8]) -> bool {
+        let host = self.messages.host().unwrap_or_default().as_bytes();
+        let key = self.api_key.expose_secret().as_bytes();
+        contains_ignoring_case(bytes, host) || memchr::memmem::find(bytes, key).is_some_and(|_| !key.is_empty())
     }
+}
+
+fn contains_ignoring_case(bytes: &[u8], sought: &[u8]) -> bool {
+    let Some(first) = sought.first() else { return false };
+    let mut starts = memchr::memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), bytes);
+    starts.any(|at| bytes.get(at..at + sought.len()).is_some_and(|found| found.eq_ignore_ascii_case(sought)))
 }
 
 fn parse_base(base_url: &str, messages_path: &str) -> Result<String, DestinationError> {
@@ -177,6 +188,17 @@ mod tests {
         let (name, value) =
             destination("https://h.example", None, AuthScheme::Bearer).expect("ok").credential().clone();
         assert_eq!((name.as_str(), value.as_bytes()), ("authorization", b"Bearer sk-test".as_slice()));
+    }
+
+    #[test]
+    fn host_and_credential_are_found_wherever_they_stand() {
+        let to = destination("https://h.example:8443/p", None, AuthScheme::Bearer).expect("a destination");
+        for text in ["h.example", "no route to H.Example:8443", "key sk-test is wrong", "hh.example"] {
+            assert!(to.is_told_by(text.as_bytes()), "{text}");
+        }
+        for text in ["", "h.exampl", "SK-TEST", "example.h"] {
+            assert!(!to.is_told_by(text.as_bytes()), "{text}");
+        }
     }
 
     #[test]

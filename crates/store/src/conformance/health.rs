@@ -22,7 +22,7 @@ pub async fn there_is_one_cooldown_per_account_and_scope(fixture: impl Fixture) 
     begun(&*health, &cooldown(CooldownScope::Account, at(10))).await;
     begun(&*health, &cooldown(opus(), at(10))).await;
     let new = Cooldown {
-        cause: CooldownCause::Overloaded,
+        cause: CooldownCause::Quota,
         since: at(3),
         source: "default".into(),
         status: None,
@@ -40,6 +40,19 @@ pub async fn a_cooldown_that_ends_later_is_not_replaced(fixture: impl Fixture) {
     begun(&*health, &long).await;
     assert_eq!(begun(&*health, &cooldown(CooldownScope::Account, at(19))).await, long);
     assert_eq!(health.of(&account(1), START).await.expect("a read"), [long]);
+}
+
+/// An exclusion replaces a guess that ends later, and is not replaced by one.
+pub async fn an_exclusion_is_not_hidden_by_a_longer_guess(fixture: impl Fixture) {
+    let health = fixture.store().health;
+    let guess = Cooldown { cause: CooldownCause::Upstream, ..cooldown(CooldownScope::Account, at(30)) };
+    let exclusion = Cooldown { cause: CooldownCause::RateLimit, ..cooldown(CooldownScope::Account, at(10)) };
+    begun(&*health, &guess).await;
+    assert_eq!(begun(&*health, &exclusion).await, exclusion);
+    assert_eq!(begun(&*health, &guess).await, exclusion);
+    assert_eq!(health.of(&account(1), START).await.expect("a read"), [exclusion]);
+    let later = Cooldown { since: at(10), ..guess };
+    assert_eq!(begun(&*health, &later).await, later, "the exclusion has ended by then");
 }
 
 /// A cooldown is not returned once its end is reached.

@@ -1,0 +1,19 @@
+//! The relay as its clients and its operator see it: the built program, scripted upstreams, real sockets. Nothing inside is known here.
+//!
+//! Each test has a relay, a data directory and upstreams of its own. None sleeps: what takes time is waited for with
+//! [`support::eventually`], or held back with a gate.
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails, and these functions are parts of tests")]
+
+mod aborts;
+mod bodies;
+mod crash;
+mod cuts;
+mod doors;
+mod failover;
+mod faults;
+mod headers;
+mod keep_alive;
+mod keys;
+mod shutdown;
+mod stalls;
+mod support;
