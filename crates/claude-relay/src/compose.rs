@@ -18,7 +18,11 @@ use journal::{Delivery, Journal, JournalOptions};
 use prometheus_client::registry::Registry;
 use relay::{Relay, RelayMetrics, RelaySettings};
 use scheduling::CooldownRules;
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 use store::{Clock, Store, nouns::KeyCheckRecord, records::TypedRecords};
 use store_sqlite::SqliteStore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -45,6 +49,14 @@ pub(crate) struct House {
     engine: SqliteStore,
     tasks: TaskTracker,
     stop_tasks: CancellationToken,
+}
+
+/// The store's file is there and cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use the store {}; put the right file back, or restore a backup", path.display())]
+struct StoreUnusable {
+    path: PathBuf,
+    source: store_sqlite::OpenError,
 }
 
 /// Puts everything together on `dir`.
@@ -184,7 +196,8 @@ async fn open_store(
     prepared: &Prepared,
     now: Timestamp,
 ) -> Result<(SqliteStore, Store), CommandError> {
-    let engine = SqliteStore::open(&dir.dir().store_file(), now)?;
+    let path = dir.dir().store_file();
+    let engine = SqliteStore::open(&path, now).map_err(|source| StoreUnusable { path, source })?;
     let store = engine.store();
     let content = if engine.is_empty() { StoreContent::Empty } else { StoreContent::Filled };
     dir.check_store(StoreIdentity { store_id: engine.store_id(), content })?;

@@ -10,6 +10,7 @@ pub mod data_dir;
 pub mod durable_file;
 pub mod first_start;
 mod front;
+mod linger;
 pub mod machine;
 pub mod note;
 mod serve;

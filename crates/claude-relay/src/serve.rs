@@ -19,7 +19,7 @@ use store::Clock;
 use tokio::{
     net::TcpListener,
     runtime::Runtime,
-    signal::unix::{SignalKind, signal},
+    signal::unix::{Signal, SignalKind, signal},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -49,12 +49,13 @@ fn run(runtime: &Runtime, loaded: Loaded) -> Result<(), CommandError> {
     tell(&prepared.report)?;
     let served = runtime.block_on(async {
         let stop = CancellationToken::new();
+        // Heard from here on: who stops the relay as soon as it is ready gets an orderly end too.
+        let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let house = compose(&dir, &settings, prepared, clock, telemetry.clone(), stop.clone()).await?;
         announce(&listener)?;
         let grace = settings.shutdown_grace;
         let serving = server::serve(listener, Arc::clone(&house.front), stop.clone(), grace);
-        let (grace_left, signalled) = tokio::join!(serving, stop_on_signal(stop));
-        signalled?;
+        let (grace_left, ()) = tokio::join!(serving, stop_on_signal(signals, stop));
         house.close(grace_left).await;
         Ok(())
     });
@@ -79,15 +80,13 @@ fn announce(listener: &TcpListener) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Begins the end at SIGTERM or SIGINT; a second one ends at once, as it would without us.
-async fn stop_on_signal(stop: CancellationToken) -> io::Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+/// Begins the end at SIGTERM or SIGINT. A second one changes nothing: the end is bounded by the grace.
+async fn stop_on_signal((mut terminate, mut interrupt): (Signal, Signal), stop: CancellationToken) {
     tokio::select! {
         _ = terminate.recv() => tracing::info!(signal = "SIGTERM", "stopping"),
         _ = interrupt.recv() => tracing::info!(signal = "SIGINT", "stopping"),
     }
     stop.cancel();
-    Ok(())
 }
 
 fn log_note(note: &Note) {

@@ -2,6 +2,7 @@
 
 use crate::{
     front::{Front, FrontBody},
+    linger::Lingering,
     telemetry::Tapped,
 };
 use http::{Request, Response};
@@ -57,9 +58,10 @@ pub(crate) async fn serve(
             () = stop.cancelled() => break,
         };
         let front = Arc::clone(&front);
-        let service = service_fn(move |request| answer(Arc::clone(&front), request, peer));
-        let connection = builder().serve_connection(TokioIo::new(socket), service).into_owned();
-        let connection = cut.clone().run_until_cancelled_owned(graceful.watch(connection));
+        // Boxed: the connection keeps room for a running answer, and an open stream needs that room no more.
+        let service = service_fn(move |request| Box::pin(answer(Arc::clone(&front), request, peer)));
+        let connection = builder().serve_connection(TokioIo::new(Lingering::new(socket)), service).into_owned();
+        let connection = cut.clone().run_until_cancelled_owned(Box::pin(graceful.watch(connection)));
         tasks.spawn(async move {
             if let Some(Err(error)) = connection.await {
                 tracing::debug!(peer = %peer, error = &*error, "a connection ended with an error");

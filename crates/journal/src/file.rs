@@ -11,7 +11,7 @@
 
 use crate::{error::JournalError, inbox::Closing};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
-use std::path::Path;
+use std::{fs::OpenOptions, io, path::Path};
 use store::{Epoch, ledger::BATCH_RECORDS_MAX};
 
 /// The schema that this version writes, in `user_version`.
@@ -76,9 +76,10 @@ impl BatchRange {
 }
 
 impl LogFile {
-    /// Opens the file, makes it if there is none, and closes what a crash left open.
+    /// Opens the file, makes it (mode 0600) if there is none, and closes what a crash left open.
     pub(crate) fn open(path: &Path, bytes_max: u64) -> Result<(Self, Epoch), JournalError> {
         let failed = |source| JournalError::File { path: path.to_owned(), source };
+        create_private(path).map_err(|source| JournalError::System { operation: "make its file", source })?;
         let connection = Connection::open(path).map_err(failed)?;
         configure(&connection, bytes_max).map_err(failed)?;
         let found = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
@@ -252,6 +253,15 @@ fn create(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute("INSERT INTO journal VALUES (?, 0)", [&*random_epoch(connection)?.0])?;
     connection.pragma_update(None, "user_version", SCHEMA)?;
     connection.execute_batch("COMMIT")
+}
+
+/// Makes an empty file that only its owner may read, unless there is a file. SQLite's own files beside it get its mode.
+fn create_private(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }
 
 fn last(connection: &Connection) -> rusqlite::Result<(i64, BatchRange)> {
