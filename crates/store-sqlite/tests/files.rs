@@ -1,6 +1,6 @@
 //! What lies on disk: the schema against the keyspace table, the file's identity, and what a crash leaves.
 
-use domain::{Attempt, NanoUsd, Timestamp};
+use domain::{Attempt, Day, NanoUsd, Timestamp};
 use rusqlite::Connection;
 use std::{fs, path::Path};
 use store::{
@@ -230,6 +230,26 @@ async fn applied_one_by_one(ledger: &dyn Ledger, attempts: &[Attempt], cost: Nan
         applied.push(ledger.apply(&batch).await.is_ok());
     }
     applied
+}
+
+#[tokio::test]
+async fn pruning_leaves_no_entry_in_the_filter_indexes() {
+    let (directory, store) = fresh();
+    let ledger = store.store().ledger;
+    let attempts = attempts(0, 200, &mut Random::new(2));
+    ledger.apply(&Batch { epoch: Epoch("e".into()), number: 1, attempts }).await.expect("a batch");
+    while store.unindexed_records().await.expect("the lag") > 0 {
+        tokio::task::yield_now().await;
+    }
+    let after_all = Day::parse("2026-12-31").expect("a day");
+    while ledger.prune(after_all, after_all, 50).await.expect("a step") > 0 {}
+    let connection = file(&directory);
+    for index in ["time", "key", "account", "request"] {
+        let sql = format!("SELECT count(*) FROM usage_record_by_{index}");
+        let left: u64 = connection.query_row(&sql, [], |row| row.get(0)).expect("a count");
+        assert_eq!(left, 0, "{index}");
+    }
+    store.shutdown().await;
 }
 
 /// The file and its log are copied while writers write, which is what a crash of the process leaves. Too little is written for
