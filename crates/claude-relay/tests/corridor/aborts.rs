@@ -1,9 +1,12 @@
 //! Thousands of requests of which a third are given up at random. Nothing may be lost of what the relay holds, or of what it owes.
 
 use crate::support::{Form, MODEL, Site, body, command, eventually, soak_factor, tokens_of};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{collections::HashMap, sync::Arc, time::Duration};
-use testkit::{Answer, RawClient, Reply, Script, upstream::Delivery};
+use testkit::{
+    Answer, RawClient, Reply, Script,
+    upstream::{Delivery, Gate, Wait},
+};
 use tokio::task::JoinSet;
 
 /// Requests in a test; a soak sends ten times as many.
@@ -11,6 +14,12 @@ const REQUESTS: usize = 10_000;
 
 /// Clients at once.
 const CLIENTS: usize = 24;
+
+/// Slots of the account: enough for all clients, and for what those leave behind that have left.
+const SLOTS: usize = 200;
+
+/// A model whose answers are held back.
+const HELD_MODEL: &str = "claude-opus-4-5";
 
 /// One run is repeated by its seed.
 const SEED: u64 = 0x5eed_0001;
@@ -84,13 +93,15 @@ fn script() -> Script {
         .named("short", Reply::message(Answer::hello()))
         .named("long", Reply::message(Answer::numbered(60)))
         .named("paced", Reply::message(Answer::numbered(12)).paced(pace))
-        .named("late", Reply::message(Answer::hello()).head_after(testkit::upstream::Wait::For(5 * pace)))
+        .named("late", Reply::message(Answer::hello()).head_after(Wait::For(5 * pace)))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_that_are_given_up_at_random_leave_nothing_behind_and_nothing_out() {
     let command = command().env("DRAIN_TIME_MAX", "60s").env("DRAIN_TOKENS_MAX", "1000000").env("LOG_LEVEL", "warn");
-    let site = Arc::new(Site::start_as(command, [script()]).await);
+    let mut site = Site::start_as(command, []).await;
+    site.add_upstream(script(), &json!({"concurrency_max": SLOTS})).await;
+    let site = Arc::new(site);
     let free = site.metric("buffer_bytes_free").await;
     let requests = REQUESTS * soak_factor(10);
     let mut clients = JoinSet::new();
@@ -109,7 +120,9 @@ async fn requests_that_are_given_up_at_random_leave_nothing_behind_and_nothing_o
     site.at_rest().await;
     eventually("every buffer is back", async || (site.metric("buffer_bytes_free").await == free).then_some(())).await;
     assert_books_agree(&site).await;
+    assert_every_view_is_a_sum(&site).await;
     assert_eq!(site.metric("accounts_cooling").await, 0, "no client's leaving is the account's fault");
+    assert_every_slot_is_back(&site).await;
 }
 
 async fn run(site: &Site, plan: Plan) {
@@ -169,4 +182,34 @@ async fn assert_books_agree(site: &Site) {
     assert!(records.iter().any(|record| record["outcome"] == "abandoned"), "some were given up in the middle");
     let total = &site.admin.usage().await.unwrap()["total"];
     assert_eq!(total["total_tokens"].as_u64(), Some(books.billed().total()));
+}
+
+/// Every view of the usage adds up to the same total.
+async fn assert_every_view_is_a_sum(site: &Site) {
+    for by in ["hour", "day", "month", "key", "account", "platform", "model", "day,key,model"] {
+        let view = site.admin.get(&format!("/admin/usage?by={by}")).await.unwrap();
+        for name in ["requests", "attempts", "failures", "total_tokens"] {
+            let sum: u64 = view["items"].as_array().unwrap().iter().map(|item| item[name].as_u64().unwrap()).sum();
+            assert_eq!(view["total"][name].as_u64(), Some(sum), "{name} by {by}");
+        }
+    }
+}
+
+/// As many requests as there are slots are under way at once, and one more finds none.
+async fn assert_every_slot_is_back(site: &Arc<Site>) {
+    let gate = Gate::new();
+    let held = Reply::default().head_after(Wait::Gate(gate.clone()));
+    drop(site.upstream().script().clone().for_model(HELD_MODEL, held));
+    let question = body(HELD_MODEL, Form::Json);
+    let mut clients = JoinSet::new();
+    for _ in 0..SLOTS {
+        let (site, question) = (Arc::clone(site), question.clone());
+        clients.spawn(async move { site.post("/v1/messages", &[], &question).await.status });
+    }
+    gate.reached_by(SLOTS).await;
+    assert_eq!(site.post("/v1/messages", &[], &question).await.status, 503, "every slot is held");
+    gate.open();
+    while let Some(status) = clients.join_next().await {
+        assert_eq!(status.unwrap(), 200);
+    }
 }

@@ -4,7 +4,7 @@ use crate::support::{Form, Site, command, error_type, last_error};
 use serde_json::{Value, json};
 use testkit::{
     Answer, ErrorKind, Reply, Script,
-    upstream::{FailAt, Framing, Then},
+    upstream::{FailAt, Framing, Gate, Then, Wait},
 };
 
 async fn two_accounts() -> Site {
@@ -147,6 +147,27 @@ async fn a_rate_limit_excludes_an_account_that_was_only_doubtful() {
     assert_eq!(site.ask(Form::Json).await.status, 429);
     assert_eq!(site.ask(Form::Json).await.status, 503, "the account is at its limit");
     site.cooling_from(0, "rate_limit").await;
+}
+
+#[tokio::test]
+async fn an_account_whose_slots_are_all_held_leaves_the_request_to_the_next() {
+    let gate = Gate::new();
+    let mut site = Site::start_as(command(), []).await;
+    let held = Script::always(Reply::default().head_after(Wait::Gate(gate.clone())));
+    site.add_upstream(held, &json!({"priority": 1, "concurrency_max": 1})).await;
+    site.add_upstream(Script::default(), &json!({"priority": 2})).await;
+    let second = async {
+        gate.reached_by(1).await;
+        let second = site.ask(Form::Json).await;
+        gate.open();
+        second
+    };
+    let (first, second) = tokio::join!(site.ask(Form::Json), second);
+    assert_eq!((first.status.as_u16(), second.status.as_u16()), (200, 200));
+    assert_eq!(site.record_of(&first).await["account_id"], site.accounts[0].as_str());
+    assert_eq!(site.record_of(&second).await["account_id"], site.accounts[1].as_str());
+    let third = site.ask(Form::Json).await;
+    assert_eq!(site.record_of(&third).await["account_id"], site.accounts[0].as_str(), "the slot is back");
 }
 
 #[tokio::test]

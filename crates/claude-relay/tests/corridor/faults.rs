@@ -99,6 +99,14 @@ fn nonsense() -> Vec<Fault> {
         broken("an unknown coding", Reply::default().with_header("content-encoding", "compress"), 200),
         broken("a coding that is not there", Reply::default().with_header("content-encoding", "gzip"), 200),
         broken("a redirect", redirect, 302),
+        broken("no content", Reply::bytes(204, "application/json", ""), 204),
+        fault(
+            "another protocol",
+            Reply::verbatim("SSH-2.0-OpenSSH_9.6\r\n"),
+            (502, "api_error"),
+            ("broken", None),
+            Some(("upstream", DEFAULT)),
+        ),
         fault(
             "an error hidden in a 200",
             Reply::bytes(200, "application/json", hidden),
@@ -272,6 +280,30 @@ async fn an_error_event_in_the_middle_is_passed_on_as_the_end() {
         assert!(usage.output > 1, "what was written since is estimated: {usage:?}");
         site.cooling_from(0, cause).await;
         site.reset(0).await;
+    }
+}
+
+/// Garbage behind the first content: no whole event of it, a chunk that is none, an event that is none.
+#[tokio::test]
+async fn garbage_in_the_middle_ends_in_an_error_event() {
+    let site = Site::start(Script::default()).await;
+    let begun = String::from_utf8(sample_until_content()).unwrap();
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    let broken_chunk = format!("{head}{:x}\r\n{begun}\r\nno chunk size\r\n", begun.len());
+    for (name, reply) in [
+        ("bytes without an end", Reply::bytes(200, "text/event-stream", format!("{begun}\u{1}\u{2}garbage"))),
+        ("an event without its end", Reply::bytes(200, "text/event-stream", format!("{begun}event: message_stop\n"))),
+        ("a chunk that is none", Reply::verbatim(broken_chunk)),
+        (
+            "a length that is too long",
+            Reply::bytes(200, "text/event-stream", begun.clone()).framed(Framing::LengthOff(9)),
+        ),
+    ] {
+        site.upstream().script().push(reply);
+        let answered = site.ask(Form::Stream).await;
+        assert_eq!(last_error(&answered), "api_error", "{name}");
+        let record = site.record_of(&answered).await;
+        assert_eq!((&record["outcome"], &record["failure"]), (&json!("truncated"), &json!("broken")), "{name}");
     }
 }
 

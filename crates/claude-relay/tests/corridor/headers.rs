@@ -1,8 +1,8 @@
 //! What crosses the relay, and what it changes: the credential, the host, the coding, and a mapped model's name. Nothing else.
 
-use crate::support::{CREDENTIAL, Form, MODEL, Site, account, body, command};
+use crate::support::{CREDENTIAL, Form, MODEL, Site, body, command};
 use serde_json::json;
-use testkit::{Reply, Script, ScriptedUpstream, upstream::Received};
+use testkit::{Reply, Script, upstream::Received};
 
 fn last_request(site: &Site) -> Received {
     site.upstream().books().exchanges.last().unwrap().request.clone()
@@ -74,10 +74,8 @@ async fn a_body_goes_on_byte_for_byte() {
 
 #[tokio::test]
 async fn a_mapping_replaces_the_model_s_name_and_no_other_byte() {
-    let mut site = Site::start_over(command(), &[]).await;
-    site.upstreams.push(ScriptedUpstream::start(Script::default()).await.unwrap());
-    let mapped = account("mapped", &site.upstreams[0].base_url(), &json!({"models": {(MODEL): "vendor/\"other\""}}));
-    site.add_account(&mapped).await;
+    let mut site = Site::start_as(command(), []).await;
+    site.add_upstream(Script::default(), &json!({"models": {(MODEL): "vendor/\"other\""}})).await;
     let sent = format!(
         "{{ \"model\" :\t\"{MODEL}\" ,\"max_tokens\":9,\"messages\":[{{\"role\":\"user\",\"content\":\"{MODEL}\"}}]}}"
     );
@@ -95,13 +93,8 @@ async fn a_mapping_replaces_the_model_s_name_and_no_other_byte() {
 #[tokio::test]
 async fn a_ccr_account_serves_a_model_with_its_platform_in_front_under_the_bare_name() {
     let mut site = Site::start(Script::default()).await;
-    site.upstreams.push(ScriptedUpstream::start(Script::default()).await.unwrap());
-    let ccr = account(
-        "router",
-        &site.upstreams[1].base_url(),
-        &json!({"platform": "ccr", "priority": 90, "auth": "bearer", "messages_path": "/anthropic/messages"}),
-    );
-    site.add_account(&ccr).await;
+    let ccr = json!({"platform": "ccr", "priority": 90, "auth": "bearer", "messages_path": "/anthropic/messages"});
+    site.add_upstream(Script::default(), &ccr).await;
     let answered = site.post("/v1/messages", &[], &body(&format!("ccr,{MODEL}"), Form::Json)).await;
     assert_eq!(answered.status, 404, "a custom path, which this upstream does not have");
     let books = site.upstreams[1].books();

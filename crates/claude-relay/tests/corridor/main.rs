@@ -9,6 +9,7 @@ mod bodies;
 mod crash;
 mod cuts;
 mod doors;
+mod drains;
 mod failover;
 mod faults;
 mod headers;

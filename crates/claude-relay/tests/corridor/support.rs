@@ -77,7 +77,7 @@ pub(crate) fn body(model: &str, form: Form) -> Value {
 }
 
 /// An account's document.
-pub(crate) fn account(name: &str, base_url: &str, more: &Value) -> Value {
+fn account(name: &str, base_url: &str, more: &Value) -> Value {
     let mut account = json!({"platform": "claude-console", "name": name, "base_url": base_url, "api_key": CREDENTIAL});
     merge(&mut account, more);
     account
@@ -122,11 +122,18 @@ impl Site {
     }
 
     /// Adds an account and waits until requests see it.
-    pub(crate) async fn add_account(&mut self, account: &Value) {
+    async fn add_account(&mut self, account: &Value) {
         let created = self.admin.post("/admin/accounts", account).await.unwrap();
         self.accounts.push(created["id"].as_str().unwrap().to_owned());
         let count = self.accounts.len() as u64;
         eventually("the accounts are in use", async || (self.metric("accounts").await == count).then_some(())).await;
+    }
+
+    /// Adds an upstream that takes any credential, and an account for it that differs from the others by `more`.
+    pub(crate) async fn add_upstream(&mut self, script: Script, more: &Value) {
+        let upstream = ScriptedUpstream::start(script).await.unwrap();
+        self.add_account(&account("a further one", &upstream.base_url(), more)).await;
+        self.upstreams.push(upstream);
     }
 
     /// Starts the relay again on its data, after it ended.
