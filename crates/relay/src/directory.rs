@@ -1,8 +1,8 @@
 //! The accounts at hand: each with its opened destination, its cooldowns and its last use. Read without a lock on any request's path.
 
+use crate::standing::Standing;
 use arc_swap::ArcSwap;
-use domain::{Account, AccountId, AccountSettings, Cooldown, Timestamp};
-use parking_lot::RwLock;
+use domain::{Account, AccountId, AccountSettings, Timestamp};
 use scheduling::{Candidate, Choice, Demand, NoChoice};
 use std::{
     collections::HashMap,
@@ -26,14 +26,7 @@ pub(crate) struct Seat {
     pub(crate) account: Account,
     /// Where its calls go, with the credential.
     pub(crate) destination: Destination,
-    standing: Arc<Standing>,
-}
-
-/// What changes at an account in use. Outlives a change of its record.
-#[derive(Debug, Default)]
-struct Standing {
-    cooldowns: RwLock<Vec<Cooldown>>,
-    last_used: AtomicU64,
+    pub(crate) standing: Arc<Standing>,
 }
 
 /// All seats.
@@ -52,15 +45,15 @@ impl Directory {
     /// Chooses a seat and marks its use, so that the next request sees it.
     pub(crate) fn choose(&self, demand: &Demand<'_>, now: Timestamp) -> Result<(Arc<Seat>, Choice), NoChoice> {
         let seats = self.seats.load();
-        let cooldowns: Vec<_> = seats.iter().map(|seat| seat.standing.cooldowns.read()).collect();
+        let cooldowns: Vec<_> = seats.iter().map(|seat| seat.standing.cooldowns()).collect();
         let candidates = seats.iter().zip(&cooldowns).map(|(seat, cooldowns)| Candidate {
             account: &seat.account,
             cooldowns,
-            last_used: seat.standing.last_used.load(Ordering::Relaxed),
+            last_used: seat.standing.last_used(),
         });
         let choice = scheduling::choose(candidates, demand, now)?;
         let seat = Arc::clone(&seats[choice.index]);
-        seat.standing.last_used.store(self.uses.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+        seat.standing.used(self.uses.fetch_add(1, Ordering::Relaxed) + 1);
         Ok((seat, choice))
     }
 
@@ -70,13 +63,14 @@ impl Directory {
         for &family in Account::FAMILIES {
             self.read_family(family, &mut accounts).await?;
         }
-        let cooldowns = self.store.health.all(now).await?;
         let before: HashMap<_, _> =
             self.seats.load().iter().map(|seat| (seat.account.id.clone(), Arc::clone(seat))).collect();
         let seats: Vec<_> = accounts.into_iter().filter_map(|account| self.seat(account, &before)).collect();
-        for seat in &seats {
+        let readings: Vec<_> = seats.iter().map(|seat| seat.standing.begin_reading()).collect();
+        let cooldowns = self.store.health.all(now).await?;
+        for (seat, reading) in seats.iter().zip(readings) {
             let own = cooldowns.iter().filter(|(id, _)| *id == seat.account.id).map(|(_, cooldown)| cooldown.clone());
-            *seat.standing.cooldowns.write() = own.collect();
+            seat.standing.take_over(reading, own.collect());
         }
         self.seats.store(Arc::new(seats));
         Ok(())
@@ -84,9 +78,10 @@ impl Directory {
 
     /// Reads the cooldowns of one account again.
     pub(crate) async fn refresh_health(&self, id: &AccountId, now: Timestamp) -> Result<(), StoreError> {
-        let cooldowns = self.store.health.of(id, now).await?;
-        if let Some(seat) = self.seats.load().iter().find(|seat| seat.account.id == *id) {
-            *seat.standing.cooldowns.write() = cooldowns;
+        let found = self.seats.load().iter().find(|seat| seat.account.id == *id).map(Arc::clone);
+        if let Some(seat) = found {
+            let reading = seat.standing.begin_reading();
+            seat.standing.take_over(reading, self.store.health.of(id, now).await?);
         }
         Ok(())
     }
@@ -98,8 +93,7 @@ impl Directory {
 
     /// Accounts that cool down at `now`.
     pub(crate) fn cooling(&self, now: Timestamp) -> usize {
-        let is_cooling = |seat: &&Arc<Seat>| seat.standing.cooldowns.read().iter().any(|cooldown| now < cooldown.until);
-        self.seats.load().iter().filter(is_cooling).count()
+        self.seats.load().iter().filter(|seat| seat.standing.is_cooling(now)).count()
     }
 
     async fn read_family(&self, family: Family, accounts: &mut Vec<Account>) -> Result<(), StoreError> {
@@ -148,28 +142,5 @@ impl Directory {
         let place = Place { family: account.family().name(), id: account.id.as_str(), field: "api_key" };
         let api_key = self.keyring.open(place, &endpoint.api_key).map_err(|error| error.to_string())?;
         Destination::new(endpoint, &api_key).map_err(|error| error.to_string())
-    }
-}
-
-impl Seat {
-    /// Notes a cooldown at once, as the store will keep it; what other nodes hear is the store's business.
-    pub(crate) fn cool_down(&self, cooldown: &Cooldown) {
-        let mut cooldowns = self.standing.cooldowns.write();
-        match cooldowns.iter_mut().find(|held| held.scope == cooldown.scope) {
-            Some(held) if held.outweighs(cooldown) => {}
-            Some(held) => *held = cooldown.clone(),
-            None => cooldowns.push(cooldown.clone()),
-        }
-    }
-
-    /// Ends the doubts about an account that has just served; says whether there were any.
-    pub(crate) fn end_doubts(&self) -> bool {
-        if self.standing.cooldowns.read().is_empty() {
-            return false;
-        }
-        let mut cooldowns = self.standing.cooldowns.write();
-        let before = cooldowns.len();
-        cooldowns.retain(|cooldown| scheduling::eligibility::excludes(cooldown.cause));
-        cooldowns.len() < before
     }
 }

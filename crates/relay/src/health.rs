@@ -1,6 +1,6 @@
 //! Tells the store what was learnt about accounts. Off every request's path: requests see the seat, which knows at once.
 
-use crate::directory::Seat;
+use crate::{directory::Seat, standing::Standing};
 use domain::{AccountId, Cooldown, CooldownScope, Timestamp};
 use std::sync::Arc;
 use store::Health;
@@ -11,9 +11,17 @@ const FINDINGS_MAX: usize = 1024;
 
 /// Something learnt about an account.
 #[derive(Debug)]
-enum Finding {
-    Cooldown(AccountId, Cooldown),
-    Recovered(AccountId),
+struct Finding {
+    account: AccountId,
+    /// Where it is known already.
+    standing: Arc<Standing>,
+    what: Found,
+}
+
+#[derive(Debug)]
+enum Found {
+    Cooldown(Cooldown),
+    Recovered,
 }
 
 /// Where findings are put.
@@ -41,20 +49,23 @@ impl HealthReports {
             source = &*cooldown.source,
             "an account cools down"
         );
-        seat.cool_down(&cooldown);
-        self.put(Finding::Cooldown(seat.account.id.clone(), cooldown));
+        if seat.standing.cool_down(&cooldown) {
+            self.put(seat, Found::Cooldown(cooldown));
+        }
     }
 
     /// An account served: doubts about it are over.
     pub(crate) fn served(&self, seat: &Arc<Seat>) {
-        if seat.end_doubts() {
+        if seat.standing.end_doubts() {
             tracing::info!(account.id = %seat.account.id, account.name = seat.account.name, "an account serves again");
-            self.put(Finding::Recovered(seat.account.id.clone()));
+            self.put(seat, Found::Recovered);
         }
     }
 
-    fn put(&self, finding: Finding) {
-        if self.0.try_send(finding).is_err() {
+    fn put(&self, seat: &Seat, what: Found) {
+        let (account, standing) = (seat.account.id.clone(), Arc::clone(&seat.standing));
+        if self.0.try_send(Finding { account, standing, what }).is_err() {
+            seat.standing.written();
             tracing::warn!(
                 "more is learnt about accounts than can be written; other nodes and a restart will not know"
             );
@@ -66,12 +77,19 @@ impl HealthWriter {
     /// Writes findings until no one can put any more.
     pub(crate) async fn run(mut self, health: Arc<dyn Health>, now: impl Fn() -> Timestamp + Send) {
         while let Some(finding) = self.0.recv().await {
-            let written = match &finding {
-                Finding::Cooldown(account, cooldown) => health.begin(account, cooldown).await.map(drop),
-                Finding::Recovered(account) => recovered(&*health, account, now()).await,
+            let written = match &finding.what {
+                Found::Cooldown(cooldown) => health.begin(&finding.account, cooldown).await.map(drop),
+                Found::Recovered => recovered(&*health, &finding.account, now()).await,
             };
+            finding.standing.written();
             if let Err(error) = written {
                 tracing::warn!(error = %error, "an account's state could not be written");
+                continue;
+            }
+            // Notices that came while it was on its way were passed over: what they spoke of is read now.
+            let reading = finding.standing.begin_reading();
+            if let Ok(stored) = health.of(&finding.account, now()).await {
+                finding.standing.take_over(reading, stored);
             }
         }
     }

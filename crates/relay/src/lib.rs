@@ -1,6 +1,6 @@
 //! The data plane: one request's corridor, from the client's bytes to the settled record. No administrator is known here.
 //!
-//! [`pipeline`] is the table of contents. Each room takes the previous room's typed result by value.
+//! `pipeline` is the table of contents. Each room takes the previous room's typed result by value.
 
 mod accept;
 mod admit;
@@ -26,6 +26,7 @@ mod relay;
 mod route;
 mod select;
 mod settings;
+mod standing;
 mod stream;
 mod verdict;
 mod watch;

@@ -215,8 +215,10 @@ impl Site {
         .await;
     }
 
-    /// Every record of the ledger, the latest first.
+    /// Every record of the ledger, the latest first, once all that was settled is in it.
     pub(crate) async fn records(&self) -> Vec<Value> {
+        eventually("the ledger has it all", async || (self.metric("journal_undelivered").await == 0).then_some(()))
+            .await;
         let (mut records, mut cursor) = (Vec::new(), String::new());
         loop {
             let page = self.admin.get(&format!("/admin/usage/records?limit={PAGE}{cursor}")).await.unwrap();
@@ -228,11 +230,15 @@ impl Site {
         }
     }
 
-    /// The records of the request that was answered like this, in the order of its attempts.
+    /// The records of the request that was answered like this, in the order of its attempts, once the last is in the ledger.
     pub(crate) async fn records_of(&self, answered: &Answered) -> Vec<Value> {
-        let id = answered.header("x-request-id");
-        let page = self.admin.get(&format!("/admin/usage/records?request_id={id}")).await.unwrap();
-        let mut records = page["items"].as_array().unwrap().clone();
+        let path = format!("/admin/usage/records?request_id={}", answered.header("x-request-id"));
+        let mut records = eventually("the request is in the ledger", async || {
+            let page = self.admin.get(&path).await.unwrap();
+            let records = page["items"].as_array().unwrap();
+            records.iter().any(|record| record["final"] == true).then(|| records.clone())
+        })
+        .await;
         records.sort_by_key(|record| record["attempt_no"].as_u64());
         records
     }
