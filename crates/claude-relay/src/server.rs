@@ -27,8 +27,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 /// Connections at once: far more than the streams of a large team, far fewer than would exhaust a small machine.
 const CONNECTIONS_MAX: usize = 16_384;
 
-/// How long a client may take to send the head of a request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take to send the head of a request, and how long a connection is kept without one: longer than the
+/// clients' own pools keep theirs, so that none is closed under a request.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(120);
+
+/// How often a silent HTTP/2 connection is asked whether its client is still there.
+const PING_EVERY: Duration = Duration::from_secs(30);
 
 /// Largest head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 128 << 10;
@@ -99,7 +103,7 @@ async fn accept(
 fn builder() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(HEAD_TIMEOUT);
+    builder.http2().timer(TokioTimer::new()).keep_alive_interval(PING_EVERY);
     builder
 }
 
