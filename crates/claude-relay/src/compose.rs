@@ -79,6 +79,7 @@ pub(crate) async fn compose(
         journal: open_journal(dir.dir())?,
         client: client(settings),
         keyring: Arc::new(prepared.secrets.keyring()),
+        prices: Arc::new(price_table(settings)?),
         store,
         clock,
         calendar,
@@ -89,13 +90,13 @@ pub(crate) async fn compose(
         client: shared.client.clone(),
         clock: Arc::clone(&shared.clock),
         keyring: Arc::clone(&shared.keyring),
-        prices: price_table(settings)?,
+        prices: Arc::clone(&shared.prices),
         calendar: shared.calendar.clone(),
         settings: relay_settings(settings),
         metrics: Arc::new(RelayMetrics::new(&mut registry)),
     })
     .await?;
-    let admin = admin::router(admin_state(dir.dir(), settings, &shared, prepared.secrets.jwt_secret, &engine)?);
+    let admin = admin::router(admin_state(dir.dir(), settings, &shared, prepared.secrets.jwt_secret, &engine));
     let vitals = Vitals {
         started_at: now,
         clock: Arc::clone(&shared.clock),
@@ -121,6 +122,7 @@ struct Shared {
     client: Client,
     clock: Arc<dyn Clock>,
     keyring: Arc<Keyring>,
+    prices: Arc<PriceTable>,
     calendar: CalendarSchedule,
 }
 
@@ -143,8 +145,8 @@ fn admin_state(
     shared: &Shared,
     jwt_secret: JwtSecret,
     engine: &SqliteStore,
-) -> Result<AdminState, CommandError> {
-    Ok(AdminState {
+) -> AdminState {
+    AdminState {
         store: shared.store.clone(),
         clock: Arc::clone(&shared.clock),
         keyring: Arc::clone(&shared.keyring),
@@ -154,11 +156,11 @@ fn admin_state(
         key_prefix: settings.api_key_prefix.clone(),
         books: Arc::new(JournalBooks(shared.journal.clone())),
         upstream: shared.client.clone(),
-        prices: price_source(price_table(settings)?),
+        prices: price_source(&shared.prices),
         trusted_hops: TrustedHops(settings.listen.trusted_hops),
         system: system_source(dir, engine, shared.clock.now()),
         on_password_changed: password_hook(dir, &shared.store, &shared.clock),
-    })
+    }
 }
 
 /// Starts what runs beside the requests, until `stop`.
@@ -271,8 +273,8 @@ fn calendar_source(calendar: &CalendarSchedule, clock: &Arc<dyn Clock>) -> admin
     Arc::new(move || calendar.at(clock.now()).clone())
 }
 
-fn price_source(table: PriceTable) -> admin::PriceSource {
-    let table = Arc::new(table);
+fn price_source(table: &Arc<PriceTable>) -> admin::PriceSource {
+    let table = Arc::clone(table);
     Arc::new(move || Arc::clone(&table))
 }
 

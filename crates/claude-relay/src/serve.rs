@@ -57,9 +57,9 @@ fn run(runtime: &Runtime, loaded: Loaded) -> Result<(), CommandError> {
         let serving = server::serve(listener, Arc::clone(&house.front), stop.clone(), grace);
         let (grace_left, ()) = tokio::join!(serving, stop_on_signal(signals, stop));
         house.close(grace_left).await;
+        tracing::info!("stopped");
         Ok(())
     });
-    tracing::info!("stopped");
     telemetry.shutdown();
     served
 }

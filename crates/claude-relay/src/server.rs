@@ -2,7 +2,7 @@
 
 use crate::{
     front::{Front, FrontBody},
-    linger::Lingering,
+    socket::ClientSocket,
     telemetry::Tapped,
 };
 use http::{Request, Response};
@@ -64,7 +64,7 @@ pub(crate) async fn serve(
         let front = Arc::clone(&front);
         // Boxed: the connection keeps room for a running answer, and an open stream needs that room no more.
         let service = service_fn(move |request| Box::pin(answer(Arc::clone(&front), request, peer)));
-        let connection = builder().serve_connection(TokioIo::new(Lingering::new(socket)), service).into_owned();
+        let connection = builder().serve_connection(TokioIo::new(ClientSocket::new(socket)), service).into_owned();
         let connection = cut.clone().run_until_cancelled_owned(Box::pin(graceful.watch(connection)));
         tasks.spawn(async move {
             if let Some(Err(error)) = connection.await {

@@ -25,7 +25,16 @@ use tokio_util::sync::CancellationToken;
 const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Headers that a proxy puts on a request: what comes through one does not come from this machine.
-const FORWARDED: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
+const FORWARDED: [&str; 8] = [
+    "cf-connecting-ip",
+    "forwarded",
+    "true-client-ip",
+    "via",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+];
 
 /// What the two pages are made of.
 pub(crate) struct Vitals {
@@ -118,7 +127,10 @@ impl Vitals {
             None => peer.ip().to_canonical().is_loopback() && !FORWARDED.iter().any(|name| headers.contains_key(*name)),
             Some(token) => {
                 let given = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
-                let given = given.strip_prefix(b"Bearer ").unwrap_or_default();
+                let (scheme, given) = given.split_at_checked(b"Bearer ".len()).unwrap_or_default();
+                if !scheme.eq_ignore_ascii_case(b"Bearer ") {
+                    return false;
+                }
                 given.ct_eq(token.expose_secret().as_bytes()).into()
             }
         }

@@ -204,9 +204,14 @@ impl Refusal {
             .into(),
             Self::Overloaded { .. } => "The provider is overloaded. Try again later.".into(),
             Self::Busy { .. } => "The relay is busy. Try again in a moment.".into(),
-            Self::UpstreamRefused { status, .. } => {
-                format!("The provider refused the request with status {status}. Send it again; if it stays, ask the relay's administrator.").into()
-            }
+            Self::UpstreamRefused { status, .. } if self.another_try_may_help() => format!(
+                "The provider refused the request with status {status}. Send it again; if it stays, ask the relay's administrator."
+            )
+            .into(),
+            Self::UpstreamRefused { status, .. } => format!(
+                "The provider refused the request with status {status}. Change the request, or ask the relay's administrator."
+            )
+            .into(),
             Self::UpstreamFailed => "The provider's answer failed or broke off. Send the request again.".into(),
             Self::UpstreamTimeout => "The provider did not answer in time. Send the request again.".into(),
             Self::Internal => {
@@ -220,6 +225,7 @@ impl Refusal {
     #[must_use]
     pub const fn another_try_may_help(&self) -> bool {
         match self {
+            Self::UpstreamRefused { status, .. } => matches!(status, 408 | 409 | 429 | 500..),
             Self::InvalidRequest(_)
             | Self::UnknownKey
             | Self::KeyDisabled
@@ -236,7 +242,6 @@ impl Refusal {
             | Self::NoAccount { .. }
             | Self::Overloaded { .. }
             | Self::Busy { .. }
-            | Self::UpstreamRefused { .. }
             | Self::UpstreamFailed
             | Self::UpstreamTimeout
             | Self::Internal => true,

@@ -13,7 +13,7 @@ use domain::{
 };
 use http::{HeaderMap, header};
 use journal::{AttemptSlot, Written};
-use protocol::{Answer, Reading, Tariff};
+use protocol::{Answer, BYTES_PER_TOKEN, Reading, Tariff};
 use scheduling::{Failure, cooldown_after};
 use std::{
     sync::Arc,
@@ -46,6 +46,8 @@ pub(crate) struct OpenAttempt {
     pub(crate) seat: Arc<Seat>,
     _lease: Option<Arc<Lease>>,
     asked: Tariff,
+    /// Bytes of the request, once it was sent upstream.
+    sent_bytes: Option<usize>,
     began: Instant,
 }
 
@@ -72,7 +74,20 @@ impl OpenAttempt {
         slot.open(&record);
         let asked = admission.inbound.scan.as_ref().map(|scan| scan.tariff.clone()).unwrap_or_default();
         let owed = Some(Box::new(Owed { slot, record }));
-        Self { relay, owed, seat: assignment.seat, _lease: assignment.lease, asked, began: Instant::now() }
+        Self {
+            relay,
+            owed,
+            seat: assignment.seat,
+            _lease: assignment.lease,
+            asked,
+            sent_bytes: None,
+            began: Instant::now(),
+        }
+    }
+
+    /// Notes that the request goes upstream: from here on it may cost.
+    pub(crate) fn sent(&mut self, bytes: usize) {
+        self.sent_bytes = Some(bytes);
     }
 
     /// Notes the head of the upstream's answer.
@@ -90,11 +105,6 @@ impl OpenAttempt {
         if let Some(owed) = &mut self.owed {
             owed.record.first_byte_ms.get_or_insert(u32::try_from(elapsed).unwrap_or(u32::MAX));
         }
-    }
-
-    /// The upstream's HTTP status, if one came.
-    pub(crate) fn status(&self) -> Option<u16> {
-        self.owed.as_ref().and_then(|owed| owed.record.status)
     }
 
     /// What the failure does to the account. Once per failed attempt, whoever settles it.
@@ -130,7 +140,7 @@ impl OpenAttempt {
 
     fn price(&self, record: &mut Attempt, answer: Option<&Answer>) {
         if record.kind != AttemptKind::Message {
-            record.usage = TokenUsage::ZERO;
+            (record.usage, record.usage_source) = (TokenUsage::ZERO, UsageSource::None);
             return;
         }
         let told = answer.map(|answer| &answer.tariff);
@@ -161,13 +171,23 @@ impl OpenAttempt {
 
 impl Drop for OpenAttempt {
     fn drop(&mut self) {
-        let status = self.status();
-        let outcome =
-            Settlement { outcome: Outcome::Abandoned, failure: None, reading: None, finality: Finality::Final };
-        if self.close(&outcome).is_some() {
-            tracing::debug!(status, account.id = %self.seat.account.id, "an attempt was dropped before its end");
+        let settlement = Settlement {
+            outcome: Outcome::Abandoned,
+            failure: None,
+            reading: self.sent_bytes.map(estimate),
+            finality: Finality::Final,
+        };
+        if self.close(&settlement).is_some() {
+            tracing::debug!(account.id = %self.seat.account.id, "an attempt was dropped before its end");
         }
     }
+}
+
+/// What a request cost of which no number ever came: its own bytes as input, and no output.
+fn estimate(sent_bytes: usize) -> Reading {
+    let input = (sent_bytes as u64).div_ceil(BYTES_PER_TOKEN);
+    let usage = TokenUsage { input, ..TokenUsage::ZERO };
+    Reading { usage, source: UsageSource::Estimated, answer: Answer::default() }
 }
 
 /// The record of a request that came to no attempt.

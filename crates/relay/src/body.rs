@@ -1,6 +1,10 @@
 //! What a client receives: bytes that are all there, a stream that is metered, or one that is still waited for.
 
-use crate::{answer::Waiting, meter::Metered};
+use crate::{
+    answer::Waiting,
+    budget::{Budget, Hold},
+    meter::Metered,
+};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use std::{
@@ -13,15 +17,27 @@ use std::{
 pub struct RelayBody(Inner);
 
 enum Inner {
-    Whole(Option<Bytes>),
+    Whole(Held),
     Metered(Box<Metered>),
     Waiting(Box<Waiting>),
+}
+
+/// Bytes that are all there, and the memory that they take.
+struct Held {
+    bytes: Option<Bytes>,
+    _hold: Hold,
 }
 
 impl RelayBody {
     /// No bytes.
     pub(crate) const fn empty() -> Self {
-        Self(Inner::Whole(None))
+        Self(Inner::Whole(Held { bytes: None, _hold: Budget::hold() }))
+    }
+
+    /// `whole`, and the memory that it takes, until the client has it.
+    pub(crate) fn held(whole: Bytes, hold: Hold) -> Self {
+        let bytes = Some(whole).filter(|bytes| !bytes.is_empty());
+        Self(Inner::Whole(Held { bytes, _hold: hold }))
     }
 
     pub(crate) fn metered(metered: Metered) -> Self {
@@ -43,7 +59,7 @@ impl RelayBody {
 
 impl From<Bytes> for RelayBody {
     fn from(whole: Bytes) -> Self {
-        Self(Inner::Whole(Some(whole).filter(|bytes| !bytes.is_empty())))
+        Self::held(whole, Budget::hold())
     }
 }
 
@@ -53,7 +69,7 @@ impl Body for RelayBody {
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let next = match &mut self.0 {
-            Inner::Whole(whole) => Poll::Ready(whole.take()),
+            Inner::Whole(whole) => Poll::Ready(whole.bytes.take()),
             Inner::Metered(metered) => metered.poll_next(cx),
             Inner::Waiting(waiting) => waiting.poll_next(cx),
         };
@@ -62,7 +78,7 @@ impl Body for RelayBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Inner::Whole(whole) => whole.is_none(),
+            Inner::Whole(whole) => whole.bytes.is_none(),
             Inner::Metered(metered) => metered.is_done(),
             Inner::Waiting(waiting) => waiting.is_done(),
         }
@@ -70,7 +86,7 @@ impl Body for RelayBody {
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Inner::Whole(whole) => SizeHint::with_exact(whole.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Inner::Whole(whole) => SizeHint::with_exact(whole.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Inner::Metered(_) | Inner::Waiting(_) => SizeHint::default(),
         }
     }

@@ -12,11 +12,11 @@ use crate::{
     presence::Presence,
     relay::Relay,
     stream::{AnswerStream, Step},
-    verdict::{Refused, Verdict, answer_headers, judge_content, judge_silence, judge_status},
+    verdict::{Refused, Verdict, answer_headers, judge_content, judge_no_memory, judge_silence, judge_status},
 };
 use bytes::{Bytes, BytesMut};
 use domain::{AttemptKind, FailureKind, Outcome};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header, response};
 use http_body_util::BodyExt;
 use protocol::{
     BodyReading, Ending, Reading, anthropic,
@@ -69,6 +69,7 @@ impl Relay {
         let Ok(request) = upstream_request(admission, &attempt.seat) else {
             return failed(attempt, judge_content(StatusCode::BAD_REQUEST, FailureKind::Request));
         };
+        attempt.sent(admission.inbound.body.len());
         let (head, body) = match self.client.send(request).await {
             Ok(answer) => answer.into_parts(),
             Err(error) => {
@@ -119,13 +120,14 @@ impl Relay {
         let mut response = Response::new(RelayBody::empty());
         *response.status_mut() = head.status;
         *response.headers_mut() = answer_headers(&head.headers, &attempt.seat.destination);
+        response.headers_mut().entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("text/event-stream"));
         response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
         response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
         let flow = Flow { stream, attempt };
         let (id, presence) = (admission.inbound.id.clone(), admission.presence.clone());
         let mut metered = Metered::new(Arc::clone(self), id, presence, flow, begun);
         if let Some(last) = last {
-            metered.finish_at_once(last);
+            metered.finish(last);
         }
         *response.body_mut() = RelayBody::metered(metered);
         Forwarded::Answered(response)
@@ -138,9 +140,9 @@ impl Relay {
         head: response::Parts,
         body: CodedBody,
     ) -> Forwarded {
-        let (document, _hold) = match self.read_whole(body, DOCUMENT_BYTES_MAX).await {
+        let (document, hold) = match self.read_whole(body, DOCUMENT_BYTES_MAX).await {
             Ok(document) => document,
-            Err(kind) => return failed(attempt, judge_content(head.status, kind)),
+            Err(unread) => return failed(attempt, unread.judge(head.status)),
         };
         attempt.first_byte();
         let reading = match understand(admission.inbound.kind, &document) {
@@ -159,14 +161,14 @@ impl Relay {
         {
             tracing::error!(error = %error, "a record is not safe yet");
         }
-        let mut response = Response::new(RelayBody::from(document));
+        let mut response = Response::new(RelayBody::held(document, hold));
         *response.status_mut() = head.status;
         *response.headers_mut() = headers;
         Forwarded::Answered(response)
     }
 
     /// A whole body, decoded. Fails when it broke, is larger than `bytes_max`, or halted for longer than an upstream may.
-    async fn read_whole(&self, (body, codings): CodedBody, bytes_max: u64) -> Result<(Bytes, Hold), FailureKind> {
+    async fn read_whole(&self, (body, codings): CodedBody, bytes_max: u64) -> Result<(Bytes, Hold), Unread> {
         let mut hold = Budget::hold();
         let mut whole = self.collect(Source::Body(body), bytes_max, &mut hold).await?;
         for coding in codings.into_iter().rev() {
@@ -175,19 +177,43 @@ impl Relay {
         Ok((whole, hold))
     }
 
-    async fn collect(&self, mut source: Source, bytes_max: u64, hold: &mut Hold) -> Result<Bytes, FailureKind> {
-        let stall_max = self.settings.stall_max;
-        let mut first = source.next_within(stall_max).await?.ok_or(FailureKind::Broken)?;
-        let mut joined = BytesMut::new();
-        while let Some(piece) = source.next_within(stall_max).await? {
+    async fn collect(&self, mut source: Source, bytes_max: u64, hold: &mut Hold) -> Result<Bytes, Unread> {
+        let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
+        while let Some(piece) = source.next_within(self.settings.stall_max).await? {
+            let length = (first.len() + joined.len() + piece.len()) as u64;
+            if length > bytes_max {
+                return Err(Unread::Upstream(FailureKind::Broken));
+            }
+            self.buffers.cover(hold, length).await.map_err(|BudgetSpent| Unread::NoMemory)?;
+            if first.is_empty() && joined.is_empty() {
+                first = piece;
+                continue;
+            }
             joined.extend_from_slice(&std::mem::take(&mut first));
             joined.extend_from_slice(&piece);
-            if joined.len() as u64 > bytes_max {
-                return Err(FailureKind::Broken);
-            }
-            self.buffers.cover(hold, joined.len() as u64).await.map_err(|BudgetSpent| FailureKind::Broken)?;
         }
-        Ok(if joined.is_empty() { first } else { joined.freeze() })
+        match (joined.is_empty(), first.is_empty()) {
+            (true, true) => Err(Unread::Upstream(FailureKind::Broken)),
+            (true, false) => Ok(first),
+            (false, _) => Ok(joined.freeze()),
+        }
+    }
+}
+
+/// Why a body was not read.
+enum Unread {
+    /// It broke, was too large, or halted.
+    Upstream(FailureKind),
+    /// The relay had no memory left for it.
+    NoMemory,
+}
+
+impl Unread {
+    fn judge(&self, status: StatusCode) -> Verdict {
+        match self {
+            Self::Upstream(kind) => judge_content(status, *kind),
+            Self::NoMemory => judge_no_memory(status),
+        }
     }
 }
 
@@ -235,10 +261,10 @@ enum Source {
 
 impl Source {
     /// The next piece, if it comes in time; none at the end.
-    async fn next_within(&mut self, stall_max: Duration) -> Result<Option<Bytes>, FailureKind> {
+    async fn next_within(&mut self, stall_max: Duration) -> Result<Option<Bytes>, Unread> {
         match tokio::time::timeout(stall_max, self.next()).await {
-            Ok(piece) => piece.transpose().map_err(|()| FailureKind::Broken),
-            Err(_elapsed) => Err(FailureKind::Timeout),
+            Ok(piece) => piece.transpose().map_err(|()| Unread::Upstream(FailureKind::Broken)),
+            Err(_elapsed) => Err(Unread::Upstream(FailureKind::Timeout)),
         }
     }
 
@@ -303,14 +329,19 @@ fn is_stream(headers: &HeaderMap, admission: &Admission) -> bool {
 }
 
 fn request_headers(headers: &HeaderMap, body: Body) -> HeaderMap {
-    let connection = headers.get(header::CONNECTION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut forwarded = HeaderMap::with_capacity(headers.len() + 2);
     for (name, value) in headers {
-        if forwards_request_header(name.as_str(), body) && !is_connection_option(connection, name.as_str()) {
+        if forwards_request_header(name.as_str(), body) && !is_of_this_hop(headers, name) {
             forwarded.append(name.clone(), value.clone());
         }
     }
     forwarded
+}
+
+/// Whether `connection` names `name` as a header of this hop alone (RFC 9110, 7.6.1).
+pub(crate) fn is_of_this_hop(headers: &HeaderMap, name: &HeaderName) -> bool {
+    let lines = headers.get_all(header::CONNECTION).iter().filter_map(|line| line.to_str().ok());
+    lines.into_iter().any(|line| is_connection_option(line, name.as_str()))
 }
 
 /// The client's query without a key of ours in it.

@@ -5,6 +5,7 @@ use domain::{AccountId, Cooldown, CooldownScope, Timestamp};
 use std::sync::Arc;
 use store::Health;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// Findings that may wait. More at once is a storm of failures: the seats know of them all the same.
 const FINDINGS_MAX: usize = 1024;
@@ -74,9 +75,20 @@ impl HealthReports {
 }
 
 impl HealthWriter {
-    /// Writes findings until no one can put any more.
-    pub(crate) async fn run(mut self, health: Arc<dyn Health>, now: impl Fn() -> Timestamp + Send) {
-        while let Some(finding) = self.0.recv().await {
+    /// Writes findings until `stop`, and then those that are there.
+    pub(crate) async fn run(
+        mut self,
+        health: Arc<dyn Health>,
+        now: impl Fn() -> Timestamp + Send,
+        stop: CancellationToken,
+    ) {
+        loop {
+            let finding = tokio::select! {
+                biased;
+                finding = self.0.recv() => finding,
+                () = stop.cancelled() => None,
+            };
+            let Some(finding) = finding else { return };
             let written = match &finding.what {
                 Found::Cooldown(cooldown) => health.begin(&finding.account, cooldown).await.map(drop),
                 Found::Recovered => recovered(&*health, &finding.account, now()).await,
@@ -98,7 +110,7 @@ impl HealthWriter {
 /// Ends what was only a doubt; a limit that began in the meantime stays.
 async fn recovered(health: &dyn Health, account: &AccountId, now: Timestamp) -> Result<(), store::StoreError> {
     for cooldown in health.of(account, now).await? {
-        if cooldown.scope == CooldownScope::Account && !scheduling::eligibility::excludes(cooldown.cause) {
+        if cooldown.scope == CooldownScope::Account && !cooldown.cause.excludes() {
             health.end(account, Some(&cooldown.scope)).await?;
         }
     }

@@ -84,11 +84,6 @@ impl Metered {
         Self { relay, id, presence, ready: begun, phase: Phase::Flowing(flow), silence }
     }
 
-    /// The same for a stream whose terminal event was read already: `last` waits for the journal.
-    pub(crate) fn finish_at_once(&mut self, last: Bytes) {
-        self.finish(last);
-    }
-
     /// Whether the client has it all.
     pub(crate) fn is_done(&self) -> bool {
         matches!(self.phase, Phase::Done) && self.ready.is_empty()
@@ -138,8 +133,8 @@ impl Metered {
         }
     }
 
-    /// The answer has ended in its own words, the last of which are `last`.
-    fn finish(&mut self, last: Bytes) {
+    /// The answer has ended in its own words, the last of which are `last`: they wait for the journal.
+    pub(crate) fn finish(&mut self, last: Bytes) {
         let Some(Flow { stream, attempt }) = self.take_flow() else { return };
         let (outcome, failure) = match stream.ending() {
             Some(Ending::Failed(error)) => (Outcome::Truncated, Some(error.kind.failure())),

@@ -5,7 +5,7 @@ use crate::{
     attempt::{Finality, OpenAttempt, Settlement, settle_unserved},
     body::RelayBody,
     forward::{FailedAttempt, Forwarded},
-    refuse::{Told, sign},
+    refuse::{BUSY_RETRY_AFTER, Told, sign},
     relay::Relay,
     route::Route,
     verdict::Elsewhere,
@@ -102,7 +102,8 @@ impl Relay {
             failed.settle(outcome, Finality::Final)
         } else {
             let reasons = none.to_string();
-            let retry_after = none.retry_at.map(|at| at.since(self.clock.now()));
+            let until = none.retry_at.map(|at| at.since(self.clock.now()));
+            let retry_after = if none.has_busy() { Some(BUSY_RETRY_AFTER) } else { until };
             let slot = admission.slot.take();
             let written = slot.map(|slot| settle_unserved(self, slot, &admission, &reasons));
             (written, Refusal::NoAccount { reasons, retry_after }.into())

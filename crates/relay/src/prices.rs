@@ -6,19 +6,19 @@ use std::sync::Arc;
 use store::{
     Family, Records, StoreError,
     nouns::ModelPricingRecord,
-    records::{Direction, PAGE_MAX, PageQuery, Versioned},
+    records::{Direction, PAGE_MAX, PageQuery, Row, Versioned},
 };
 
 /// The price table, and how it is put together.
 pub(crate) struct Prices {
-    base: PriceTable,
+    base: Arc<PriceTable>,
     current: ArcSwap<PriceTable>,
 }
 
 impl Prices {
     /// Prices by `base` alone, until they are read.
-    pub(crate) fn new(base: PriceTable) -> Self {
-        let current = ArcSwap::from_pointee(base.with_overrides(Source::Api, &[]));
+    pub(crate) fn new(base: Arc<PriceTable>) -> Self {
+        let current = ArcSwap::new(Arc::clone(&base));
         Self { base, current }
     }
 
@@ -47,10 +47,9 @@ impl Prices {
         loop {
             let page = records.page(&query).await?;
             for row in &page.rows {
-                let record = Versioned::<ModelPricingRecord>::read(Family::ModelPricing, row)?.record;
-                match ModelPrice::parse_json(&record.document) {
+                match read(row) {
                     Ok(model) => models.push(model),
-                    Err(error) => tracing::error!(record = record.id, error = %error, "a price is passed over"),
+                    Err(error) => tracing::error!(record = row.id, error, "a price is passed over"),
                 }
             }
             query.after = page.next;
@@ -61,4 +60,10 @@ impl Prices {
         self.current.store(Arc::new(self.base.with_overrides(Source::Api, &models)));
         Ok(())
     }
+}
+
+/// One price as it stands in the store; why not, for the operator, where it does not parse.
+fn read(row: &Row) -> Result<ModelPrice, String> {
+    let found = Versioned::<ModelPricingRecord>::read(Family::ModelPricing, row).map_err(|error| error.to_string())?;
+    ModelPrice::parse_json(&found.record.document).map_err(|error| error.to_string())
 }

@@ -35,7 +35,7 @@ pub struct Parts {
     /// The keys of the stored credentials.
     pub keyring: Arc<Keyring>,
     /// Prices, before those that were set through the API.
-    pub prices: PriceTable,
+    pub prices: Arc<PriceTable>,
     /// In which zone days are counted.
     pub calendar: CalendarSchedule,
     /// Bounds and times.
@@ -59,8 +59,11 @@ pub struct Relay {
     pub(crate) buffers: Budget,
     pub(crate) health: HealthReports,
     pub(crate) held: HeldLeases,
+    /// What clients have set in motion.
     pub(crate) tasks: TaskTracker,
-    /// Ends the tasks that run for ever.
+    /// The tasks that run as long as the relay.
+    upkeep: TaskTracker,
+    /// Ends the tasks that run as long as the relay.
     stop: CancellationToken,
     /// Ends what goes on for clients that have left.
     cut: CancellationToken,
@@ -85,6 +88,7 @@ impl Relay {
             health: reports,
             held: HeldLeases::default(),
             tasks: TaskTracker::new(),
+            upkeep: TaskTracker::new(),
             stop: CancellationToken::new(),
             cut: CancellationToken::new(),
             store,
@@ -97,28 +101,31 @@ impl Relay {
         });
         relay.accounts.reload(relay.clock.now()).await?;
         relay.prices.reload(&*relay.store.records).await?;
-        relay.spawn(Arc::clone(&relay).follow(subscription));
-        relay.spawn(Arc::clone(&relay).renew_leases());
-        let clock = Arc::clone(&relay.clock);
-        relay.spawn(writer.run(Arc::clone(&relay.store.health), move || clock.now()));
+        relay.keep_up(Arc::clone(&relay).follow(subscription));
+        relay.keep_up(Arc::clone(&relay).renew_leases());
+        let (clock, health) = (Arc::clone(&relay.clock), Arc::clone(&relay.store.health));
+        relay.upkeep.spawn(writer.run(health, move || clock.now(), relay.stop.clone()));
         Ok(relay)
     }
 
     /// Waits up to `grace` for what clients have set in motion, then ends everything. No request may come after it.
     pub async fn stop(&self, grace: Duration) {
         self.tasks.close();
-        // The tasks that run for ever are ended by the token; the others end by themselves, or are dropped and settle.
-        self.stop.cancel();
-        if tokio::time::timeout(grace, self.tasks.wait()).await.is_ok() {
-            return;
+        if tokio::time::timeout(grace, self.tasks.wait()).await.is_err() {
+            tracing::warn!(
+                open = self.tasks.len(),
+                "not everything ended within the grace; it is cut off, and settled as far as it is known"
+            );
+            self.cut.cancel();
+            if tokio::time::timeout(CUT_MAX, self.tasks.wait()).await.is_err() {
+                tracing::error!(open = self.tasks.len(), "tasks do not end");
+            }
         }
-        tracing::warn!(
-            open = self.tasks.len(),
-            "not everything ended within the grace; it is cut off, and settled as far as it is known"
-        );
-        self.cut.cancel();
-        if tokio::time::timeout(CUT_MAX, self.tasks.wait()).await.is_err() {
-            tracing::error!(open = self.tasks.len(), "tasks do not end");
+        // Last, because what ended just now still had something to say about its account, and held its slot.
+        self.stop.cancel();
+        self.upkeep.close();
+        if tokio::time::timeout(CUT_MAX, self.upkeep.wait()).await.is_err() {
+            tracing::error!(open = self.upkeep.len(), "the relay's own tasks do not end");
         }
     }
 
@@ -145,14 +152,8 @@ impl Relay {
     }
 
     /// Runs `task` until it ends or the relay stops.
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let stop = self.stop.clone();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = task => {}
-                () = stop.cancelled() => {}
-            }
-        });
+    fn keep_up(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.upkeep.spawn(self.stop.clone().run_until_cancelled_owned(task));
     }
 
     /// Renews the slots that are held, so that only a dead node's expire.

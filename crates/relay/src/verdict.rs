@@ -1,12 +1,15 @@
 //! What an upstream's refusal means: who is to blame, whether another account may do better, and what the client is told if none does.
 
-use crate::refuse::{PassedOn, Told};
+use crate::{
+    forward::is_of_this_hop,
+    refuse::{BUSY_RETRY_AFTER, PassedOn, Told},
+};
 use bytes::Bytes;
 use domain::{FailureKind, Timestamp};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use protocol::{
     BodyReading, Refusal, UpstreamError, UpstreamErrorKind, anthropic,
-    headers::{Body, forwards_response_header, is_connection_option},
+    headers::{Body, forwards_response_header},
 };
 use scheduling::{Failure, ProviderReset};
 use std::time::Duration;
@@ -117,6 +120,13 @@ pub(crate) fn judge_content(status: StatusCode, kind: FailureKind) -> Verdict {
     Verdict { failure, elsewhere: elsewhere(kind), told: in_our_words(kind).into() }
 }
 
+/// Judges an answer that the relay had no memory for: nobody's fault but its own, and paid for already.
+pub(crate) fn judge_no_memory(status: StatusCode) -> Verdict {
+    let failure = Failure { kind: FailureKind::NoAccount, status: Some(status.as_u16()), reset: None };
+    let told = Refusal::Busy { retry_after: BUSY_RETRY_AFTER }.into();
+    Verdict { failure, elsewhere: Elsewhere::WouldRefuseToo, told }
+}
+
 /// What a client is told of a failure where the provider's own words cannot be passed on.
 pub(crate) fn in_our_words(kind: FailureKind) -> Refusal {
     let no_account = |reason: &str| Refusal::NoAccount { reasons: reason.to_owned(), retry_after: None };
@@ -219,10 +229,8 @@ fn pass_on(refused: Refused<'_>, is_in_dialect: bool, failure: &Failure, now: Ti
 
 /// The headers of an upstream's answer that the client gets. Bodies go on decoded.
 pub(crate) fn answer_headers(headers: &HeaderMap, from: &Destination) -> HeaderMap {
-    let connection = headers.get(header::CONNECTION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let forwards = |name: &HeaderName| {
-        forwards_response_header(name.as_str(), Body::Changed) && !is_connection_option(connection, name.as_str())
-    };
+    let forwards =
+        |name: &HeaderName| forwards_response_header(name.as_str(), Body::Changed) && !is_of_this_hop(headers, name);
     let kept = headers.iter().filter(|(name, value)| forwards(name) && !from.is_told_by(value.as_bytes()));
     let mut answer = HeaderMap::with_capacity(headers.len() + 2);
     answer.extend(kept.map(|(name, value)| (name.clone(), value.clone())));

@@ -3,32 +3,45 @@
 use crate::relay::Relay;
 use domain::{Account, KeyId};
 use std::{sync::Arc, time::Duration};
-use store::{Event, Family, Notice, Record, Subscription};
+use store::{Event, Family, Notice, Record, StoreError, Subscription};
 
 /// How long a failed reading waits before it is tried again.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
+/// What could not be read again yet.
+#[derive(Default)]
+struct Stale {
+    accounts: bool,
+    prices: bool,
+}
+
 impl Relay {
-    /// Follows the notices of `subscription` until the store is closed.
+    /// Follows the notices of `subscription` until the store is closed. What cannot be read is tried again between notices.
     pub(crate) async fn follow(self: Arc<Self>, mut subscription: Subscription) {
-        while let Some(event) = subscription.next().await {
-            match event {
-                Event::Changed(Notice::Record { family: Family::ApiKey, id }) => self.key_changed(&id).await,
-                Event::Changed(Notice::Record { family: Family::ModelPricing, .. }) => self.prices_changed().await,
-                Event::Changed(Notice::Record { family, .. }) if Account::FAMILIES.contains(&family) => {
-                    self.accounts_changed().await;
-                }
-                Event::Changed(Notice::Record { .. }) => {}
-                Event::Changed(Notice::Health { account }) => {
-                    if self.accounts.refresh_health(&account, self.clock.now()).await.is_err() {
-                        self.accounts_changed().await;
-                    }
-                }
-                Event::Lost => {
-                    self.keys.forget_all();
-                    self.accounts_changed().await;
-                    self.prices_changed().await;
-                }
+        let mut stale = Stale::default();
+        loop {
+            tokio::select! {
+                event = subscription.next() => match event {
+                    Some(event) => self.hear(event, &mut stale).await,
+                    None => return,
+                },
+                () = tokio::time::sleep(RETRY_AFTER), if stale.accounts || stale.prices => {}
+            }
+            self.read_again(&mut stale).await;
+        }
+    }
+
+    async fn hear(&self, event: Event, stale: &mut Stale) {
+        match event {
+            Event::Changed(Notice::Record { family: Family::ApiKey, id }) => self.key_changed(&id).await,
+            Event::Changed(Notice::Record { family: Family::ModelPricing, .. }) => stale.prices = true,
+            Event::Changed(Notice::Record { family, .. }) => stale.accounts |= Account::FAMILIES.contains(&family),
+            Event::Changed(Notice::Health { account }) => {
+                stale.accounts |= self.accounts.refresh_health(&account, self.clock.now()).await.is_err();
+            }
+            Event::Lost => {
+                self.keys.forget_all();
+                *stale = Stale { accounts: true, prices: true };
             }
         }
     }
@@ -39,17 +52,16 @@ impl Relay {
         }
     }
 
-    async fn accounts_changed(&self) {
-        while let Err(error) = self.accounts.reload(self.clock.now()).await {
-            tracing::error!(error = %error, "the accounts could not be read again; the last known ones stay in use");
-            tokio::time::sleep(RETRY_AFTER).await;
+    async fn read_again(&self, stale: &mut Stale) {
+        if stale.accounts {
+            stale.accounts = self.accounts.reload(self.clock.now()).await.inspect_err(not_read).is_err();
+        }
+        if stale.prices {
+            stale.prices = self.prices.reload(&*self.store.records).await.inspect_err(not_read).is_err();
         }
     }
+}
 
-    async fn prices_changed(&self) {
-        while let Err(error) = self.prices.reload(&*self.store.records).await {
-            tracing::error!(error = %error, "the prices could not be read again; the last known ones stay in use");
-            tokio::time::sleep(RETRY_AFTER).await;
-        }
-    }
+fn not_read(error: &StoreError) {
+    tracing::error!(error = %error, "what has changed could not be read; what was known stays in use");
 }

@@ -93,6 +93,14 @@ impl NoChoice {
     }
 }
 
+impl NoChoice {
+    /// Whether an account was passed over: its slots may come free at any moment.
+    #[must_use]
+    pub fn has_busy(&self) -> bool {
+        self.reasons.contains_key(&Reason::PassedOver)
+    }
+}
+
 impl fmt::Display for NoChoice {
     /// `no account is configured`, or `2 cooling down (rate_limit), 1 paused`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -86,18 +86,12 @@ pub fn eligibility(
 fn standing(cooldowns: &[Cooldown], demand: &Demand<'_>, now: Timestamp) -> Result<Standing, Ineligible> {
     let mut standing = Standing::Sound;
     for cooldown in cooldowns.iter().filter(|cooldown| cooldown.covers(demand.family, now)) {
-        if excludes(cooldown.cause) {
+        if cooldown.cause.excludes() {
             return Err(Ineligible::CoolingDown { cause: cooldown.cause, until: cooldown.until });
         }
         standing = standing.max(Standing::Doubtful { until: cooldown.until });
     }
     Ok(standing)
-}
-
-/// Whether a cooldown from `cause` excludes an account, rather than make it doubtful.
-#[must_use]
-pub const fn excludes(cause: CooldownCause) -> bool {
-    cause.excludes()
 }
 
 impl fmt::Display for Ineligible {

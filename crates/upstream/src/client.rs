@@ -57,7 +57,9 @@ impl Client {
         http.set_connect_timeout(Some(timeouts.connect));
         http.set_keepalive(Some(Duration::from_secs(60)));
         let https = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls());
-        let connector = https.https_or_http().enable_http1().enable_http2().wrap_connector(http);
+        // HTTP/1.1 alone: over HTTP/2 all accounts of a host would share one connection, its limit of streams and its window,
+        // and one slow client or one dead connection would hold up everybody.
+        let connector = https.https_or_http().enable_http1().wrap_connector(http);
         let pool = Pool::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE_MAX)

@@ -94,14 +94,27 @@ impl Destination {
     pub fn is_told_by(&self, bytes: &[u8]) -> bool {
         let host = self.messages.host().unwrap_or_default().as_bytes();
         let key = self.api_key.expose_secret().as_bytes();
-        contains_ignoring_case(bytes, host) || memchr::memmem::find(bytes, key).is_some_and(|_| !key.is_empty())
+        names_host(bytes, host) || memchr::memmem::find(bytes, key).is_some_and(|_| !key.is_empty())
     }
 }
 
-fn contains_ignoring_case(bytes: &[u8], sought: &[u8]) -> bool {
-    let Some(first) = sought.first() else { return false };
+/// Whether `host` stands in `bytes` as a name of its own, in any case of its letters. A name without a dot (`app`, a service
+/// of a compose file) is a word of many texts: it counts only where a port or a URL's slashes stand beside it.
+fn names_host(bytes: &[u8], host: &[u8]) -> bool {
+    let Some(first) = host.first() else { return false };
     let mut starts = memchr::memchr2_iter(first.to_ascii_lowercase(), first.to_ascii_uppercase(), bytes);
-    starts.any(|at| bytes.get(at..at + sought.len()).is_some_and(|found| found.eq_ignore_ascii_case(sought)))
+    starts.any(|at| {
+        let (before, rest) = bytes.split_at(at);
+        let is_host = rest.get(..host.len()).is_some_and(|found| found.eq_ignore_ascii_case(host));
+        is_host && stands_alone(before, &rest[host.len()..], host.contains(&b'.'))
+    })
+}
+
+fn stands_alone(before: &[u8], after: &[u8], is_dotted: bool) -> bool {
+    let is_part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'-');
+    let has_port = matches!(after, [b':', digit, ..] if digit.is_ascii_digit());
+    let is_free = !is_part(before.last()) && !is_part(after.first());
+    is_free && (is_dotted || has_port || before.ends_with(b"//"))
 }
 
 fn parse_base(base_url: &str, messages_path: &str) -> Result<String, DestinationError> {
@@ -193,12 +206,24 @@ mod tests {
     #[test]
     fn host_and_credential_are_found_wherever_they_stand() {
         let to = destination("https://h.example:8443/p", None, AuthScheme::Bearer).expect("a destination");
-        for text in ["h.example", "no route to H.Example:8443", "key sk-test is wrong", "hh.example"] {
+        for text in ["h.example", "no route to H.Example:8443", "key sk-test is wrong"] {
             assert!(to.is_told_by(text.as_bytes()), "{text}");
         }
-        for text in ["", "h.exampl", "SK-TEST", "example.h"] {
+        for text in ["", "h.exampl", "SK-TEST", "example.h", "hh.example"] {
             assert!(!to.is_told_by(text.as_bytes()), "{text}");
         }
+    }
+
+    #[test]
+    fn a_host_is_told_by_its_name_and_not_by_a_word_that_holds_it() {
+        let told = |base: &str, text: &str| {
+            destination(base, None, AuthScheme::Bearer).expect("a destination").is_told_by(text.as_bytes())
+        };
+        assert!(told("https://api.h.example", "no route to API.h.example"));
+        assert!(!told("https://h.example", "oh.example.org is another"));
+        assert!(!told("http://app:3000", "application/json, an app"));
+        assert!(told("http://app:3000", "dial tcp app:3000: refused") && told("http://app", "see http://app/v1"));
+        assert!(told("http://app", "the key sk-test is wrong"));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
-use vault::{EncryptionKey, EncryptionKeyError, JwtSecret, JwtSecretError, Keyring};
+use vault::{EncryptionKey, EncryptionKeyError, JwtSecret, JwtSecretError, KeyFingerprint, Keyring};
 use zeroize::Zeroizing;
 
 /// Its name in the data directory.
@@ -53,6 +53,20 @@ pub enum SecretsError {
         dir: PathBuf,
         /// The secrets file.
         file: PathBuf,
+    },
+    /// Two keys before there is data: whichever is not used would look like the one to keep.
+    #[error(
+        "ENCRYPTION_KEY of the environment (fingerprint {given}) is another than the one in {} (fingerprint {found}); \
+         remove one of them before the first start",
+        path.display()
+    )]
+    KeysDiffer {
+        /// The secrets file.
+        path: PathBuf,
+        /// The environment's key.
+        given: KeyFingerprint,
+        /// The file's key.
+        found: KeyFingerprint,
     },
     /// A line that is none.
     #[error("{}, line {line}: expected NAME=VALUE with one of the names {}", path.display(), NAMES.join(", "))]
@@ -123,6 +137,9 @@ impl Secrets {
 pub(super) fn obtain(dir: &LockedDataDir, given: &SecretSettings) -> Result<Obtained, SecretsError> {
     let dir = dir.dir();
     let file = SecretsFile::read(dir)?;
+    if !dir.had_store() {
+        file.refuse_another(given)?;
+    }
     let mut notes = file.notes(given);
     let mut additions = Additions::default();
     let encryption_key = match given.encryption_key.clone().or_else(|| file.values.encryption_key.clone()) {
@@ -186,6 +203,17 @@ impl SecretsFile {
             _ => return Err(SecretsError::Line { path: path.clone(), line }),
         }
         Ok(())
+    }
+
+    /// Refuses an encryption key of the environment that is not the file's.
+    fn refuse_another(&self, given: &SecretSettings) -> Result<(), SecretsError> {
+        let keys = given.encryption_key.as_ref().zip(self.values.encryption_key.as_ref());
+        match keys.map(|(given, found)| (given.fingerprint(), found.fingerprint())) {
+            Some((given, found)) if given != found => {
+                Err(SecretsError::KeysDiffer { path: self.path.clone(), given, found })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What the operator should know about the file, and about what goes before it.
@@ -293,6 +321,7 @@ mod tests {
     fn the_environment_goes_before_the_file_and_a_difference_is_told_without_the_keys() {
         let fixture = Fixture::new();
         fixture.write(SECRETS_FILE, &format!("ENCRYPTION_KEY={OTHER_KEY}\n"));
+        fixture.write("relay.db", "");
         let obtained = obtain(&fixture.dir, &from_environment()).expect("given");
         assert_eq!(shown(&obtained.secrets.encryption_key), KEY);
         let expected = format!(
@@ -302,6 +331,17 @@ mod tests {
             key(OTHER_KEY).fingerprint()
         );
         assert_eq!(obtained.notes, [Note::warning(expected)]);
+    }
+
+    #[test]
+    fn before_there_is_data_two_keys_that_differ_are_no_start() {
+        let fixture = Fixture::new();
+        fixture.write(SECRETS_FILE, &format!("ENCRYPTION_KEY={OTHER_KEY}\n"));
+        let error = obtain(&fixture.dir, &from_environment()).expect_err("two keys").to_string();
+        assert!(error.contains("is another than the one in") && error.contains("remove one of them"), "{error}");
+        assert!(!error.contains(KEY) && !error.contains(OTHER_KEY));
+        fixture.write(SECRETS_FILE, &format!("ENCRYPTION_KEY={KEY}\n"));
+        obtain(&fixture.dir, &from_environment()).expect("the same key twice");
     }
 
     #[test]

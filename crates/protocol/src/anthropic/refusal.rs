@@ -30,7 +30,7 @@ pub(crate) fn event(facts: &Facts<'_>) -> String {
 
 const fn error_type(status: u16) -> &'static str {
     match status {
-        400 | 405 | 408 | 415 => "invalid_request_error",
+        400 | 405 | 408 | 409 | 415 | 422 => "invalid_request_error",
         401 => "authentication_error",
         403 => "permission_error",
         404 => "not_found_error",
