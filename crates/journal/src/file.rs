@@ -1,4 +1,4 @@
-//! The journal's SQLite file: its schema, and everything that is ever written to it. Only the writer's thread is here.
+//! The journal's SQLite file: its schema, and everything that is ever written to it. Only whoever holds the writer is here.
 //!
 //! | table | holds |
 //! |---|---|

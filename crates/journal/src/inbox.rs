@@ -155,9 +155,7 @@ impl Core {
             Err(_) => Err(JournalRefusal::Full),
         }
     }
-}
 
-impl Core {
     /// Has everything queued written: here and now if the last write is long enough ago, because two changes of thread take
     /// longer than the write itself; else by the thread, which writes for many at once.
     pub(crate) fn write_soon(&self) {
@@ -252,6 +250,15 @@ impl Inbox {
         }
     }
 
+    /// Has the thread look at the writer, which is not as it was when the thread fell asleep, though nothing is queued.
+    pub(crate) fn look_again(&self) {
+        let mut state = self.state.lock();
+        // A thread that is due looks by itself, and soon enough for whatever came after.
+        if state.wakes != Wakes::Urgent {
+            self.wake(&mut state);
+        }
+    }
+
     /// Takes nothing more.
     pub(crate) fn stop(&self) {
         self.state.lock().stopped = true;
@@ -313,5 +320,54 @@ impl Progress {
     pub(crate) fn undelivered(&self) -> u64 {
         let written = self.written_seq.load(Ordering::Acquire);
         u64::try_from(written - *self.delivered_seq.borrow()).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::LogFile;
+    use std::path::Path;
+
+    /// Without a thread: what a task does is all that happens.
+    fn core(directory: &Path) -> Arc<Core> {
+        let (file, _) = LogFile::open(&directory.join("journal.db"), 1 << 20).unwrap();
+        Arc::new(Core::new(2, Writer::new(file)))
+    }
+
+    fn write_here(core: &Arc<Core>) {
+        let permit = core.permit().unwrap();
+        core.inbox.push_closing(Closing { opening: None, record: Some(vec![1]), permit, written: None });
+        assert!(core.write_here());
+    }
+
+    #[test]
+    fn a_task_that_leaves_nothing_behind_lets_the_thread_sleep() {
+        let directory = tempfile::tempdir().unwrap();
+        let core = core(directory.path());
+        write_here(&core);
+        assert!(!core.inbox.state.lock().woken);
+    }
+
+    // A journal that a task had found full refused for ever: the thread slept until something was queued, and nothing was.
+    #[test]
+    fn a_task_that_cannot_write_wakes_the_thread() {
+        let directory = tempfile::tempdir().unwrap();
+        let core = core(directory.path());
+        let other = rusqlite::Connection::open(directory.path().join("journal.db")).unwrap();
+        other.execute_batch("ALTER TABLE chunk RENAME TO gone").unwrap();
+        write_here(&core);
+        assert!(core.slots.refusing.load(Ordering::Relaxed));
+        assert!(core.inbox.state.lock().woken);
+    }
+
+    // A task took the opening just before the thread fell asleep, and it was not written until the next one came.
+    #[test]
+    fn a_task_that_takes_an_opening_wakes_the_thread() {
+        let directory = tempfile::tempdir().unwrap();
+        let core = core(directory.path());
+        core.inbox.push_opening(vec![1]);
+        write_here(&core);
+        assert!(core.inbox.state.lock().woken);
     }
 }

@@ -91,6 +91,10 @@ impl Writer {
             self.next_commit(core).is_none_or(|at| at <= Instant::now()) && core.inbox.take_records(&mut self.entries);
         if taken {
             self.write(core, Turn::Open);
+            // The thread may have fallen asleep before, without a time to wake up.
+            if self.retry_at.is_some() || !self.openings.waiting.is_empty() {
+                core.inbox.look_again();
+            }
         }
         taken
     }

@@ -64,6 +64,23 @@ async fn a_journal_with_room_again_takes_attempts_on() {
 }
 
 #[tokio::test]
+async fn an_idle_journal_that_can_be_written_again_finds_out_by_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = Journal::open(&options(directory.path())).unwrap();
+    let disk = rusqlite::Connection::open(directory.path().join("journal.db")).unwrap();
+    disk.execute_batch("ALTER TABLE chunk RENAME TO gone").unwrap();
+    let written = journal.try_slot().unwrap().close(&attempt("unwritten")).await;
+    assert_eq!((written, journal.lag().available), (Err(NotWritten), false));
+    disk.execute_batch("ALTER TABLE gone RENAME TO chunk").unwrap();
+    let available = async {
+        while !journal.lag().available {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, available).await.expect("the journal recovers by itself");
+}
+
+#[tokio::test]
 async fn closing_a_full_journal_says_how_many_records_are_lost() {
     let directory = tempfile::tempdir().unwrap();
     let journal = Journal::open(&small(directory.path())).unwrap();
