@@ -69,6 +69,22 @@ async fn a_document_that_nobody_waits_for_is_booked() {
 }
 
 #[tokio::test]
+async fn a_document_that_does_not_come_in_time_is_estimated_by_its_request() {
+    let gate = Gate::new();
+    let reply = Reply::default().head_after(Wait::Gate(gate.clone()));
+    let site = site_with(command().env("DRAIN_TIME_MAX", "100ms"), reply).await;
+    let asked = body(MODEL, Form::Json).to_string();
+    let mut client = RawClient::connect(site.relay.address()).await.unwrap();
+    client.request("POST /v1/messages", &site.raw_headers(), asked.clone()).await.unwrap();
+    gate.reached_by(1).await;
+    drop(client);
+    let record = settled(&site).await;
+    assert_eq!(record["usage_source"], "estimated");
+    assert_eq!(tokens_of(&record).input, asked.len().div_ceil(4) as u64);
+    gate.open();
+}
+
+#[tokio::test]
 async fn a_drain_ends_at_its_time_and_the_rest_is_estimated() {
     for time_max in ["100ms", "0s"] {
         let gate = Gate::new();
