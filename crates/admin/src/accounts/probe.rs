@@ -118,8 +118,11 @@ fn choose_model(account: &Account, asked: Option<String>) -> Result<Model, Refus
     }
 }
 
-/// A request that is ready to be sent.
-struct Probe(Request<upstream::client::Parts>);
+/// A request that is ready to be sent, and where it goes.
+struct Probe {
+    request: Request<upstream::client::Parts>,
+    destination: Destination,
+}
 
 impl Probe {
     fn new(plane: &Plane, account: &Account, model: &Model) -> Result<Self, Refusal> {
@@ -142,16 +145,19 @@ impl Probe {
             .header("anthropic-version", API_VERSION)
             .header(name, value)
             .body(Bytes::from(body.to_string()).into());
-        request.map(Self).map_err(Refusal::internal)
+        let request = request.map_err(Refusal::internal)?;
+        Ok(Self { request, destination })
     }
 
     async fn ask(self, client: &upstream::Client) -> Answer {
-        match client.send(self.0).await {
+        match client.send(self.request).await {
             Err(error) => Answer::of_failure(&error),
             Ok(response) => {
                 let (head, body) = response.into_parts();
                 let id = head.headers.get("request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
-                Answer { upstream_request_id: client_text(id), ..Answer::of_response(head.status, read(body).await) }
+                let upstream_request_id = quote(id, &self.destination).unwrap_or_default();
+                let answer = Answer::of_response(head.status, read(body).await, &self.destination);
+                Answer { upstream_request_id, ..answer }
             }
         }
     }
@@ -160,6 +166,12 @@ impl Probe {
 async fn read(body: UpstreamBody) -> Option<Bytes> {
     let whole = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, ANSWER_BYTES_MAX).collect());
     Some(whole.await.ok()?.ok()?.to_bytes())
+}
+
+/// The upstream's words as they may be shown and kept: none when they tell its host or the credential, which a viewer of the
+/// records must not learn.
+fn quote(words: &str, from: &Destination) -> Option<Arc<str>> {
+    (!from.is_told_by(words.as_bytes())).then(|| client_text(words))
 }
 
 /// What came back.
@@ -197,11 +209,12 @@ impl Answer {
         Self::new(Outcome::Refused, Some(failure), None, message.to_owned())
     }
 
-    fn of_response(status: StatusCode, body: Option<Bytes>) -> Self {
+    fn of_response(status: StatusCode, body: Option<Bytes>, from: &Destination) -> Self {
         let code = Some(status.as_u16());
         if !status.is_success() {
             let said = body.and_then(|body| serde_json::from_slice::<ProviderError>(&body).ok());
-            let said = said.map_or(String::new(), |said| format!(" It said: {}", client_text(&said.error.message)));
+            let said = said.and_then(|said| quote(&said.error.message, from));
+            let said = said.map_or(String::new(), |said| format!(" It said: {said}"));
             let message = format!("The upstream refused with {status}.{said}");
             return Self::new(Outcome::Refused, Some(failure(status)), code, message);
         }

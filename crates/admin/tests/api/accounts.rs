@@ -303,6 +303,27 @@ async fn a_test_tells_how_the_provider_refused() {
 }
 
 #[tokio::test]
+async fn a_test_repeats_what_the_provider_said_unless_it_tells_the_host_or_the_credential() {
+    let plane = Plane::new().await;
+    let operator = plane.caller(Role::Operator).await;
+    for (words, told) in [
+        ("the model is retired", "The upstream refused with 400 Bad Request. It said: the model is retired"),
+        (&format!("no such key: {SECRET}"), "The upstream refused with 400 Bad Request."),
+        ("http://127.0.0.1:1/v1 is no route", "The upstream refused with 400 Bad Request."),
+    ] {
+        let error = json!({"type": "error", "error": {"type": "invalid_request_error", "message": words}});
+        let reply = Reply::bytes(400, "application/json", error.to_string()).with_header("request-id", words);
+        let (_upstream, document) = upstream(reply).await;
+        let account = create(&operator, document).await;
+        let report = operator.post(&format!("{PATH}/{}/test", id(&account)), json!({})).await.expect(200);
+        assert_eq!(report["message"], told);
+        let path = format!("/admin/usage/records?request_id={}", report["request_id"].as_str().expect("an id"));
+        let record = operator.get(&path).await.expect(200)["items"][0].clone();
+        assert_eq!(record["upstream_request_id"] == "", !told.contains(words), "{record}");
+    }
+}
+
+#[tokio::test]
 async fn a_test_of_an_address_where_nobody_listens_says_so() {
     let plane = Plane::new().await;
     let operator = plane.caller(Role::Operator).await;
