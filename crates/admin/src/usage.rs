@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 use store::ledger::{Dimension, UsageQuery, UsageRow, UsageSums, UsageView};
 use utoipa::ToSchema;
 
+/// The earliest year in `from` and `to`: the names of the buckets before it are not in the order of time. The latest, 9999, is
+/// the last that these names and RFC 3339 can write.
+const YEAR_FIRST: &str = "0001";
+
 /// A question for sums.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]

@@ -1,6 +1,6 @@
 //! From the words of a query to a question that the roll-ups can answer. What they cannot is refused, with the way out.
 
-use super::UsageParams;
+use super::{UsageParams, YEAR_FIRST};
 use crate::{refusal::Refusal, texts};
 use domain::{AccountId, Calendar, Day, Hour, KeyId, Month, Platform, Timestamp};
 use std::{collections::BTreeSet, time::Duration};
@@ -11,6 +11,9 @@ const LIMIT_DEFAULT: usize = 1000;
 
 /// Rows at most: one less than the ledger gives, so that one more shows whether there are more.
 const LIMIT_MAX: usize = ROWS_MAX - 1;
+
+/// The earliest hour that can be asked for; its beginnings are the earliest day and month.
+const HOUR_FIRST: &str = "0001-01-01T00";
 
 const DAYS_DEFAULT: i32 = 30;
 const HOURS_DEFAULT: Duration = Duration::from_secs(23 * 3600);
@@ -167,8 +170,10 @@ impl Bucket {
         let hour = || Hour::parse(text).map(Self::Hour);
         let day = || Day::parse(text).map(Self::Day);
         let month = || Month::parse(text).map(Self::Month);
-        let message = "write a day such as 2026-11-23, a month such as 2026-11, or an hour such as 2026-11-23T09";
-        hour().or_else(day).or_else(month).ok_or_else(|| Refusal::parameter(name, message))
+        let message = "write a day such as 2026-11-23, a month such as 2026-11, or an hour such as 2026-11-23T09, \
+                       of the years 0001 to 9999";
+        let bucket = hour().or_else(day).or_else(month).filter(|_| text >= YEAR_FIRST);
+        bucket.ok_or_else(|| Refusal::parameter(name, message))
     }
 
     const fn period(self) -> Period {
@@ -204,7 +209,9 @@ impl Span {
         if from > to {
             return Err(Refusal::parameter("from", "it is after `to`; exchange the two"));
         }
-        Ok(Self { period, from, to })
+        // A default span that begins before the first year is cut.
+        let first = &HOUR_FIRST[..to.len().min(HOUR_FIRST.len())];
+        Ok(Self { period, from: from.max(first.to_owned()), to })
     }
 }
 
@@ -310,6 +317,14 @@ mod tests {
     fn a_filter_chooses_the_roll_up_that_has_it() {
         let params = UsageParams { account: Some("a1".to_owned()), ..by("day,model") };
         assert!(matches!(ask(&params).expect("a question").view, UsageView::Accounts(Some(_))));
+    }
+
+    #[test]
+    fn a_default_span_does_not_begin_before_the_first_year() {
+        for (to, from) in [("0001-01-01", "0001-01-01"), ("0001-01", "0001-01"), ("0001-01-01T05", "0001-01-01T00")] {
+            let params = UsageParams { to: Some(to.to_owned()), ..UsageParams::default() };
+            assert_eq!(ask(&params).expect("a question").from, from);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The ledger's records: one per upstream attempt, filtered and paged.
 
+use super::YEAR_FIRST;
 use crate::{
     cursor,
     extract::Params,
@@ -144,9 +145,10 @@ fn id<T>(
 /// An instant, or the start of the day so many days after the one given.
 fn instant(name: &'static str, text: &str, days_on: i32, calendar: &Calendar) -> Result<Timestamp, Refusal> {
     let day = Day::parse(text).map(|day| calendar.start_of(day.plus_days(days_on)));
-    day.or_else(|| Timestamp::parse_rfc3339(text)).ok_or_else(|| {
-        Refusal::parameter(name, "write a day such as 2026-11-23, or an instant such as 2026-11-23T09:30:00Z")
-    })
+    let at = day.or_else(|| Timestamp::parse_rfc3339(text)).filter(|_| text >= YEAR_FIRST);
+    let message =
+        "write a day such as 2026-11-23, or an instant such as 2026-11-23T09:30:00Z, of the years 0001 to 9999";
+    at.ok_or_else(|| Refusal::parameter(name, message))
 }
 
 fn write_cursor(after: &AttemptCursor) -> String {

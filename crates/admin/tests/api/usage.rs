@@ -136,6 +136,23 @@ async fn questions_that_the_sums_cannot_answer_are_refused() {
 }
 
 #[tokio::test]
+async fn dates_before_the_first_year_are_refused_by_name_and_the_last_ones_are_not() {
+    let plane = Plane::new().await;
+    let viewer = plane.caller(Role::Viewer).await;
+    for query in ["?to=0000-01-01", "?to=0000-12", "?to=0000-01-01T09", "/records?to=0000-01-01"] {
+        let refused = viewer.get(&format!("/admin/usage{query}")).await;
+        assert_eq!(refused.refusal(), ("invalid_request", vec!["to"]), "{query}");
+    }
+    for instant in ["0000-12-31T23:59:59Z", "-000001-01-01T00:00:00Z"] {
+        let refused = viewer.get(&format!("/admin/usage/records?from={instant}")).await;
+        assert_eq!(refused.refusal(), ("invalid_request", vec!["from"]), "{instant}");
+    }
+    for query in ["?to=0001-01-01", "?to=9999-12-31", "?to=9999-12-31T23", "?to=9999-12", "/records?to=9999-12-31"] {
+        viewer.get(&format!("/admin/usage{query}")).await.expect(200);
+    }
+}
+
+#[tokio::test]
 async fn a_record_shows_all_that_the_ledger_keeps() {
     let plane = three_messages().await;
     let viewer = plane.caller(Role::Viewer).await;
