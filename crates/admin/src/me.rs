@@ -1,7 +1,6 @@
 //! What whoever is signed in may know and change of themselves.
 
 use crate::{
-    address::Visitor,
     editing,
     extract::{Document, IfMatch},
     faults::Reason,
@@ -9,6 +8,7 @@ use crate::{
     refusal::{Fault, Refusal, RefusalType},
     session,
     state::{Plane, Shared},
+    throttle::Guesser,
     wire::{ClearText, Instant, RoleWord},
 };
 use axum::{Json, extract::State};
@@ -77,13 +77,12 @@ pub(crate) async fn read(caller: Caller) -> Json<MeView> {
 pub(crate) async fn change_password(
     State(plane): State<Shared>,
     caller: Caller,
-    visitor: Visitor,
     Document(body): Document<PasswordChange>,
 ) -> Result<StatusCode, Refusal> {
     let new = Password::parse(body.new_password.0)
         .map_err(|error| wrong_field("new_password", format!("cannot be taken: {error}")))?;
     let current = Some(caller.admin.password_hash.clone());
-    if !session::guess(&plane, &visitor, &caller.admin.username, current, body.current_password.0).await? {
+    if !session::guess(&plane, Guesser::SignedIn, &caller.admin.username, current, body.current_password.0).await? {
         return Err(wrong_field("current_password", "is not your password; type it again"));
     }
     let password_hash = plane.passwords.hash(new).await?;

@@ -8,6 +8,7 @@ use crate::{
     refusal::{Refusal, RefusalType},
     state::{Plane, Shared},
     texts,
+    throttle::Guesser,
     tokens::Claims,
     wire::{ClearText, Instant},
 };
@@ -54,7 +55,7 @@ pub(crate) struct SignedIn {
 
 /// Opens a session.
 ///
-/// After five wrong guesses for a name, or from an address, there is a wait that grows.
+/// After five wrong guesses for a name, or thirty from an address, there is a wait that grows.
 #[utoipa::path(post, path = "/admin/session", tag = "Session", operation_id = "sign_in", request_body = SignIn,
     responses((status = 200, body = SignedIn, description = "Signed in.")))]
 pub(crate) async fn sign_in(
@@ -95,7 +96,7 @@ async fn check_password(
     clear: SecretString,
 ) -> Result<Option<Admin>, Refusal> {
     let stored = found.as_ref().map(|admin| admin.record.password_hash.clone());
-    if !guess(plane, visitor, username, stored, clear.clone()).await? {
+    if !guess(plane, Guesser::At(visitor.address), username, stored, clear.clone()).await? {
         tracing::warn!(address = ?visitor.address, "a sign-in with a wrong name or password");
         return Ok(None);
     }
@@ -104,15 +105,15 @@ async fn check_password(
     Ok(Some(admin.record))
 }
 
-/// Whether `clear` is the password of `stored`, throttled by name and address.
+/// Whether `clear` is the password of `stored`, throttled by name, and by address where nobody is signed in.
 pub(crate) async fn guess(
     plane: &Plane,
-    visitor: &Visitor,
+    guesser: Guesser,
     username: &str,
     stored: Option<String>,
     clear: SecretString,
 ) -> Result<bool, Refusal> {
-    let charged = plane.throttle.charge(username, visitor.address, plane.now()).map_err(|wait| {
+    let charged = plane.throttle.charge(username, guesser, plane.now()).map_err(|wait| {
         Refusal::wait(wait, "There were too many wrong passwords: wait as long as `retry-after` says.")
     })?;
     let checked = plane.passwords.matches(stored, clear).await;

@@ -12,20 +12,19 @@ use std::{
     time::Duration,
 };
 
-/// Wrong guesses without a wait: enough for a person who has several passwords in mind.
-pub(crate) const FREE_GUESSES: u32 = 5;
-
 /// How long a wrong guess counts.
 const WINDOW: Duration = Duration::from_secs(15 * 60);
 
 /// The first wait; each further wrong guess doubles it.
 const FIRST_WAIT: Duration = Duration::from_secs(10);
 
-/// Longest wait for a name. Short, because anybody can make wrong guesses for somebody else's name.
-const NAME_WAIT_MAX: Duration = Duration::from_secs(60);
+/// For a name: enough free guesses for a person who has several passwords in mind, and a short wait, because anybody can make
+/// wrong guesses for somebody else's name.
+const NAME: Bound = Bound { free: 5, wait_max: Duration::from_secs(60) };
 
-/// Longest wait for an address.
-const ADDRESS_WAIT_MAX: Duration = Duration::from_secs(15 * 60);
+/// For an address: an office behind one address may have several people who err at once, and whoever shares it must not lock
+/// them out with a few guesses; who tries many names from it waits long.
+const ADDRESS: Bound = Bound { free: 30, wait_max: Duration::from_secs(15 * 60) };
 
 /// Names, and addresses, that are remembered at once: a few MiB. Beyond it the one that guessed longest ago is forgotten.
 const REMEMBERED_MAX: usize = 10_000;
@@ -37,11 +36,29 @@ pub(crate) struct Throttle {
     addresses: Mutex<Counts<Network>>,
 }
 
-/// Who guesses, and for whom.
+/// Who guesses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Guesser {
+    /// Somebody at this address, if it is known. Counted for the name and for the address.
+    At(Option<IpAddr>),
+    /// Somebody whose session has this name. Counted for the name alone: others at the address must not keep them from
+    /// changing their password.
+    SignedIn,
+}
+
+/// A guess that was charged: for whom, and from where if that counts.
 #[derive(Debug, Clone)]
 pub(crate) struct Guess {
     name: String,
-    network: Network,
+    network: Option<Network>,
+}
+
+/// When wrong guesses lead to a wait, and how long it is at most.
+#[derive(Debug)]
+struct Bound {
+    /// Wrong guesses without a wait.
+    free: u32,
+    wait_max: Duration,
 }
 
 /// What one client is taken to hold: an IPv4 address, or the 64 bits of an IPv6 network, within which addresses are free to choose.
@@ -67,36 +84,46 @@ impl Throttle {
     /// # Errors
     ///
     /// With how long to wait, when there were too many.
-    pub(crate) fn charge(&self, name: &str, address: Option<IpAddr>, now: Timestamp) -> Result<Guess, Duration> {
-        let guess = Guess { name: name.to_owned(), network: Network::of(address) };
+    pub(crate) fn charge(&self, name: &str, guesser: Guesser, now: Timestamp) -> Result<Guess, Duration> {
+        let guess = Guess { name: name.to_owned(), network: Network::of(guesser) };
         let mut names = self.names.lock();
         let mut addresses = self.addresses.lock();
-        let by_name = names.wait(&guess.name, NAME_WAIT_MAX, now);
-        let by_address = addresses.wait(&guess.network, ADDRESS_WAIT_MAX, now);
+        let by_name = names.wait(&guess.name, &NAME, now);
+        let by_address = guess.network.and_then(|network| addresses.wait(&network, &ADDRESS, now));
         if let Some(wait) = by_name.max(by_address) {
             return Err(wait);
         }
         names.add(guess.name.clone(), now);
-        addresses.add(guess.network, now);
+        if let Some(network) = guess.network {
+            addresses.add(network, now);
+        }
         Ok(guess)
     }
 
     /// The guess was right: the name starts afresh, the address gets this one back.
     pub(crate) fn was_right(&self, guess: &Guess) {
         self.names.lock().0.remove(&guess.name);
-        self.addresses.lock().give_back(&guess.network);
+        self.give_back_address(guess);
     }
 
     /// The guess was not checked.
     pub(crate) fn was_not_made(&self, guess: &Guess) {
         self.names.lock().give_back(&guess.name);
-        self.addresses.lock().give_back(&guess.network);
+        self.give_back_address(guess);
+    }
+
+    fn give_back_address(&self, guess: &Guess) {
+        if let Some(network) = &guess.network {
+            self.addresses.lock().give_back(network);
+        }
     }
 }
 
 impl Network {
-    fn of(address: Option<IpAddr>) -> Self {
-        match address.map(|address| address.to_canonical()) {
+    /// The network that a guess is counted for, if it is for one.
+    fn of(guesser: Guesser) -> Option<Self> {
+        let Guesser::At(address) = guesser else { return None };
+        Some(match address.map(|address| address.to_canonical()) {
             Some(IpAddr::V4(address)) => Self::V4(address.octets()),
             Some(IpAddr::V6(address)) => {
                 let mut network = [0; 8];
@@ -104,7 +131,7 @@ impl Network {
                 Self::V6(network)
             }
             None => Self::Unknown,
-        }
+        })
     }
 }
 
@@ -116,13 +143,13 @@ impl<K> Default for Counts<K> {
 
 impl<K: Clone + Eq + Hash> Counts<K> {
     /// How long `key` has to wait, if it has to.
-    fn wait(&self, key: &K, wait_max: Duration, now: Timestamp) -> Option<Duration> {
+    fn wait(&self, key: &K, bound: &Bound, now: Timestamp) -> Option<Duration> {
         let count = self.0.get(key)?;
-        let excess = count.wrong.checked_sub(FREE_GUESSES)?;
-        let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(excess)).min(wait_max);
+        let excess = count.wrong.checked_sub(bound.free)?;
+        let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(excess)).min(bound.wait_max);
         let left = count.last.plus(wait).since(now);
         // A clock that was set back must not lock anybody out for longer than the longest wait.
-        (!left.is_zero()).then_some(left.min(wait_max))
+        (!left.is_zero()).then_some(left.min(bound.wait_max))
     }
 
     fn add(&mut self, key: K, now: Timestamp) {
@@ -163,13 +190,20 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::from_ms(1_795_426_200_000);
 
-    fn address(last: u8) -> IpAddr {
-        IpAddr::from([192, 0, 2, last])
+    fn at(last: u8) -> Guesser {
+        Guesser::At(Some(IpAddr::from([192, 0, 2, last])))
     }
 
     fn exhaust(throttle: &Throttle, name: &str) {
-        for guess in 0..FREE_GUESSES {
-            throttle.charge(name, Some(address(u8::try_from(guess).expect("small"))), NOW).expect("a free guess");
+        for guess in 0..NAME.free {
+            throttle.charge(name, at(u8::try_from(guess).expect("small")), NOW).expect("a free guess");
+        }
+    }
+
+    /// Wrong guesses from `guesser` for a name each.
+    fn exhaust_address(throttle: &Throttle, guesser: impl Fn(u32) -> Guesser) {
+        for guess in 0..ADDRESS.free {
+            throttle.charge(&format!("n{guess}"), guesser(guess), NOW).expect("a free guess");
         }
     }
 
@@ -177,18 +211,26 @@ mod tests {
     fn a_name_has_to_wait_after_its_free_guesses_wherever_they_came_from() {
         let throttle = Throttle::default();
         exhaust(&throttle, "admin");
-        assert_eq!(throttle.charge("admin", Some(address(99)), NOW).expect_err("too many"), FIRST_WAIT);
-        assert!(throttle.charge("other", Some(address(99)), NOW).is_ok());
+        assert_eq!(throttle.charge("admin", at(99), NOW).expect_err("too many"), FIRST_WAIT);
+        assert!(throttle.charge("other", at(99), NOW).is_ok());
     }
 
     #[test]
     fn an_address_has_to_wait_whichever_names_it_tries() {
         let throttle = Throttle::default();
-        for name in ["a", "b", "c", "d", "e"] {
-            throttle.charge(name, Some(address(1)), NOW).expect("a free guess");
+        exhaust_address(&throttle, |_| at(1));
+        assert!(throttle.charge("admin", at(1), NOW).is_err());
+        assert!(throttle.charge("admin", at(2), NOW).is_ok());
+    }
+
+    #[test]
+    fn somebody_signed_in_waits_for_their_name_and_not_for_their_address() {
+        let throttle = Throttle::default();
+        exhaust_address(&throttle, |_| at(1));
+        for _ in 0..NAME.free {
+            throttle.charge("admin", Guesser::SignedIn, NOW).expect("a free guess");
         }
-        assert!(throttle.charge("f", Some(address(1)), NOW).is_err());
-        assert!(throttle.charge("f", Some(address(2)), NOW).is_ok());
+        assert_eq!(throttle.charge("admin", Guesser::SignedIn, NOW).expect_err("too many"), FIRST_WAIT);
     }
 
     #[test]
@@ -196,15 +238,15 @@ mod tests {
         let throttle = Throttle::default();
         exhaust(&throttle, "admin");
         let later = NOW.plus(FIRST_WAIT);
-        throttle.charge("admin", Some(address(9)), later).expect("the wait is over");
-        assert_eq!(throttle.charge("admin", Some(address(9)), later).expect_err("again"), FIRST_WAIT * 2);
+        throttle.charge("admin", at(9), later).expect("the wait is over");
+        assert_eq!(throttle.charge("admin", at(9), later).expect_err("again"), FIRST_WAIT * 2);
     }
 
     #[test]
     fn a_right_guess_clears_the_name_and_gives_the_address_its_guess_back() {
         let throttle = Throttle::default();
-        for _ in 0..3 * FREE_GUESSES {
-            let guess = throttle.charge("admin", Some(address(1)), NOW).expect("never too many");
+        for _ in 0..2 * ADDRESS.free {
+            let guess = throttle.charge("admin", at(1), NOW).expect("never too many");
             throttle.was_right(&guess);
         }
     }
@@ -212,12 +254,12 @@ mod tests {
     #[test]
     fn addresses_of_one_ipv6_network_count_as_one() {
         let throttle = Throttle::default();
-        for host in 0..u16::try_from(FREE_GUESSES).expect("small") {
-            let address = IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, host]);
-            throttle.charge(&format!("n{host}"), Some(address), NOW).expect("a free guess");
-        }
-        let next = IpAddr::from([0x2001, 0xdb8, 0, 1, 9, 9, 9, 9]);
-        assert!(throttle.charge("n", Some(next), NOW).is_err());
+        let host = |host: u32| {
+            let host = u16::try_from(host).expect("small");
+            Guesser::At(Some(IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, host])))
+        };
+        exhaust_address(&throttle, host);
+        assert!(throttle.charge("n", host(9999), NOW).is_err());
     }
 
     #[test]
@@ -225,7 +267,7 @@ mod tests {
         let throttle = Throttle::default();
         for name in 0..REMEMBERED_MAX + 10 {
             let address = IpAddr::from(u32::try_from(name).expect("small").to_be_bytes());
-            throttle.charge(&name.to_string(), Some(address), NOW).expect("a free guess");
+            throttle.charge(&name.to_string(), Guesser::At(Some(address)), NOW).expect("a free guess");
         }
         assert_eq!(throttle.names.lock().0.len(), REMEMBERED_MAX);
         assert_eq!(throttle.addresses.lock().0.len(), REMEMBERED_MAX);

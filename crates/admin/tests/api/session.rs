@@ -99,17 +99,44 @@ async fn guesses_are_slowed_down_and_the_wait_is_told() {
 #[tokio::test]
 async fn guesses_from_elsewhere_do_not_slow_down_other_addresses() {
     let plane = Plane::new().await;
-    let sign_in = async |name: &str, address: &str| {
-        let body = json!({"username": name, "password": "wrong password"});
-        let mut asked = request(Method::POST, "/admin/session", None, Some(&body));
-        asked.headers_mut().insert("x-forwarded-for", address.parse().expect("a header"));
-        plane.send(asked).await.status.as_u16()
-    };
-    for name in ["a", "b", "c", "d", "e"] {
-        assert_eq!(sign_in(name, "203.0.113.1").await, 401);
+    exhaust_address(&plane).await;
+    assert_eq!(sign_in_from(&plane, "203.0.113.1", "owner", PASSWORD).await, 429);
+    assert_eq!(sign_in_from(&plane, "203.0.113.2", "owner", PASSWORD).await, 200);
+}
+
+#[tokio::test]
+async fn a_few_guesses_for_other_names_do_not_keep_a_right_password_out() {
+    let plane = Plane::new().await;
+    for name in ["a", "b", "c", "d", "e", "f"] {
+        assert_eq!(sign_in_from(&plane, "203.0.113.1", name, "wrong password").await, 401);
     }
-    assert_eq!(sign_in("f", "203.0.113.1").await, 429);
-    assert_eq!(sign_in("f", "203.0.113.2").await, 401);
+    assert_eq!(sign_in_from(&plane, "203.0.113.1", "owner", PASSWORD).await, 200);
+}
+
+#[tokio::test]
+async fn guesses_of_others_at_the_address_do_not_keep_somebody_signed_in_from_changing_the_password() {
+    let plane = Plane::new().await;
+    let viewer = plane.caller(Role::Viewer).await;
+    exhaust_address(&plane).await;
+    let change = json!({"current_password": PASSWORD, "new_password": "a longer horse"});
+    let mut asked = request(Method::POST, "/admin/me/password", Some(&viewer.token), Some(&change));
+    asked.headers_mut().insert("x-forwarded-for", "203.0.113.1".parse().expect("a header"));
+    plane.send(asked).await.expect(204);
+}
+
+/// The status of a sign-in from `address`.
+async fn sign_in_from(plane: &Plane, address: &str, username: &str, password: &str) -> u16 {
+    let body = json!({"username": username, "password": password});
+    let mut asked = request(Method::POST, "/admin/session", None, Some(&body));
+    asked.headers_mut().insert("x-forwarded-for", address.parse().expect("a header"));
+    plane.send(asked).await.status.as_u16()
+}
+
+/// Makes as many wrong guesses from 203.0.113.1 as are free, for a name each.
+async fn exhaust_address(plane: &Plane) {
+    for name in 0..30 {
+        assert_eq!(sign_in_from(plane, "203.0.113.1", &format!("n{name}"), "wrong password").await, 401);
+    }
 }
 
 #[tokio::test]
