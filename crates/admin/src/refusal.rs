@@ -181,7 +181,7 @@ impl From<StoreError> for Refusal {
                 Self::new(RefusalType::Unavailable, message).caused_by(error)
             }
             StoreFailure::Damaged => {
-                let message = "What is stored there is damaged; `claude-relay data check` says where.";
+                let message = "What is stored there is damaged: restore a backup of the data directory.";
                 Self::new(RefusalType::Internal, message).caused_by(error)
             }
             StoreFailure::Unsupported => Self::internal(error),

@@ -24,7 +24,7 @@ pub enum StoreFailure {
     /// No space, or another condition that an operator must mend.
     #[error("it has no space left")]
     Full,
-    /// What is stored does not parse. `claude-relay data check` says where.
+    /// What is stored does not parse. Restoring a backup helps.
     #[error("what is stored there is damaged")]
     Damaged,
     /// The call itself is wrong: an unlisted column, a page over the limit. A bug of the caller.
