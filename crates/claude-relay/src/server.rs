@@ -114,3 +114,41 @@ async fn answer(
 ) -> Result<Response<Tapped<FrontBody>>, Infallible> {
     Ok(front.answer(request, peer).await)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use http_body_util::Full;
+    use std::error::Error;
+    use tokio::{
+        io::{AsyncWriteExt, duplex},
+        time::timeout,
+    };
+
+    /// Longer than anyone is waited for.
+    const A_WHILE: Duration = Duration::from_secs(3600);
+
+    /// Serves a client that sends `words`, keeps the connection, and never reads.
+    async fn serve_silent(words: &[u8]) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let (mut client, socket) = duplex(64);
+        client.write_all(words).await?;
+        let service =
+            service_fn(|_| async { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(&[0; 4096])))) });
+        let builder = builder();
+        timeout(A_WHILE, builder.serve_connection(TokioIo::new(ClientSocket::new(socket)), service)).await?
+    }
+
+    // Both held their place, and the second its answer's upstream, until the client's end of the connection was gone.
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_ends_though_its_client_keeps_it() {
+        for words in ["", "GET / HTTP/1.1\r\nhost: relay\r\n\r\n"] {
+            let ended = serve_silent(words.as_bytes()).await.expect_err(words);
+            let timed_out = std::iter::successors(Some(&*ended as &(dyn Error + 'static)), |&error| error.source())
+                .any(|error| {
+                    error.downcast_ref().is_some_and(|error: &io::Error| error.kind() == io::ErrorKind::TimedOut)
+                });
+            assert!(timed_out, "{words:?}: {ended:?}");
+        }
+    }
+}
