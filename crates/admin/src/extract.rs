@@ -2,6 +2,7 @@
 
 use crate::{
     faults::Faults,
+    members,
     refusal::{Refusal, RefusalType},
     unenforced,
 };
@@ -9,15 +10,20 @@ use axum::{
     body::{Body, HttpBody},
     extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Query, Request},
 };
+use bytes::Bytes;
 use http::{HeaderMap, header, request::Parts};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 use store::Version;
 
 /// Longest body that is read: a document of this API has a few KiB.
 pub(crate) const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// How long a body may take to arrive: even 1 MiB over a slow line needs seconds, and whoever sends one byte at a time shall
+/// not hold a connection for ever.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Versions in one `If-Match` that are looked at.
 const VERSIONS_MAX: usize = 16;
@@ -49,6 +55,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Document<T> {
         let value = serde_json::from_slice(&bytes).map_err(|error| {
             Refusal::new(RefusalType::InvalidRequest, format!("The body is not JSON: {error}. Correct it there."))
         })?;
+        check_members(&bytes)?;
         parse(&value).map(Self)
     }
 }
@@ -137,14 +144,32 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     Err(Refusal::new(RefusalType::InvalidRequest, message))
 }
 
-async fn read(body: Body) -> Result<bytes::Bytes, Refusal> {
-    let read = Limited::new(body, BODY_BYTES_MAX).collect().await;
-    read.map(http_body_util::Collected::to_bytes).map_err(|error| {
+/// The whole of `body`. One that announces more than is read is refused before any of it is.
+async fn read(body: Body) -> Result<Bytes, Refusal> {
+    let too_long = || Refusal::new(RefusalType::PayloadTooLarge, "The body is longer than 1 MiB: send less at once.");
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Err(too_long());
+    }
+    let read = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_BYTES_MAX).collect()).await;
+    let read = read.map_err(|_elapsed| {
+        let message = "The body did not arrive within 30 seconds: send it again, over a faster line.";
+        Refusal::new(RefusalType::RequestTimeout, message)
+    })?;
+    read.map(Collected::to_bytes).map_err(|error| {
         if error.is::<LengthLimitError>() {
-            return Refusal::new(RefusalType::PayloadTooLarge, "The body is longer than 1 MiB: send less at once.");
+            return too_long();
         }
         Refusal::new(RefusalType::InvalidRequest, "The body did not arrive whole: send it again.")
     })
+}
+
+/// Refuses a document with a member that stands twice: which of the two was meant cannot be known.
+fn check_members(document: &[u8]) -> Result<(), Refusal> {
+    let mut faults = Faults::default();
+    for field in members::repeated(document) {
+        faults.add(field, "stands twice; write it once");
+    }
+    faults.settle()
 }
 
 /// Reads `value` as `T`, naming the field that cannot be taken, or else every field that `T` does not have.
@@ -185,8 +210,14 @@ fn place(path: &serde_ignored::Path<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http_body::{Frame, SizeHint};
     use serde::Deserialize;
     use serde_json::json;
+    use std::{
+        convert::Infallible,
+        pin::Pin,
+        task::{Context, Poll},
+    };
 
     #[derive(Debug, Deserialize)]
     struct Outer {
@@ -200,6 +231,41 @@ mod tests {
     struct Inner {
         #[serde(rename = "text")]
         _text: String,
+    }
+
+    /// A body of which nothing ever arrives.
+    struct Silent {
+        announced: u64,
+    }
+
+    impl HttpBody for Silent {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact(self.announced)
+        }
+    }
+
+    async fn refusal(announced: u64) -> (RefusalType, Duration) {
+        let begun = tokio::time::Instant::now();
+        let refused = read(Body::new(Silent { announced })).await.expect_err("refused");
+        (refused.r#type, begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_arrive_is_refused_in_the_end() {
+        assert_eq!(refusal(BODY_BYTES_MAX as u64).await.0, RefusalType::RequestTimeout);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_announces_too_much_is_refused_unread() {
+        let (refused, waited) = refusal(BODY_BYTES_MAX as u64 + 1).await;
+        assert_eq!((refused, waited), (RefusalType::PayloadTooLarge, Duration::ZERO));
     }
 
     fn faults(value: &Value) -> String {

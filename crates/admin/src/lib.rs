@@ -14,6 +14,7 @@ mod faults;
 mod gate;
 mod listing;
 mod me;
+mod members;
 mod openapi;
 mod operations;
 mod pages;

@@ -6,7 +6,7 @@ use crate::{
 };
 use RefusalType::{
     Conflict, Forbidden, Internal, InvalidRequest, MethodNotAllowed, NotFound, PayloadTooLarge, PreconditionFailed,
-    TooManyRequests, Unauthenticated, Unavailable, Unprocessable,
+    RequestTimeout, TooManyRequests, Unauthenticated, Unavailable, Unprocessable,
 };
 use std::collections::BTreeSet;
 use utoipa::{
@@ -31,12 +31,13 @@ const ROLE: &str = "x-role";
 /// What stands in `If-Match`: any version, or a list of versions as `ETag` carries them.
 const VERSIONS: &str = r#"^(\*|"[0-9]+"( *, *"[0-9]+")*)$"#;
 
-const REFUSALS: [RefusalType; 12] = [
+const REFUSALS: [RefusalType; 13] = [
     InvalidRequest,
     Unauthenticated,
     Forbidden,
     NotFound,
     MethodNotAllowed,
+    RequestTimeout,
     Conflict,
     PreconditionFailed,
     PayloadTooLarge,
@@ -178,6 +179,7 @@ const fn meaning(refusal: RefusalType) -> &'static str {
         Forbidden => "The role of whoever is signed in is not enough.",
         NotFound => "There is no such thing.",
         MethodNotAllowed => "The path has no such method.",
+        RequestTimeout => "The body did not arrive in time.",
         Conflict => "What exists stands against it.",
         PreconditionFailed => "It has another version than `If-Match` says.",
         PayloadTooLarge => "The body is longer than 1 MiB.",
@@ -207,7 +209,7 @@ fn annotate(path: &str, operation: &mut path::Operation, access: Access, refuses
         refusals.push(NotFound);
     }
     if operation.request_body.is_some() {
-        refusals.extend([PayloadTooLarge, Unprocessable]);
+        refusals.extend([RequestTimeout, PayloadTooLarge, Unprocessable]);
     }
     if is_conditional(operation) {
         refusals.extend([Conflict, PreconditionFailed]);

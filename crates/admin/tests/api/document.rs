@@ -90,6 +90,7 @@ async fn bodies_that_cannot_be_read_are_told_apart() {
     let json = "application/json";
     assert_eq!(send(json, "{".to_owned()).await, (400, "invalid_request".to_owned()));
     assert_eq!(send(json, "[]".to_owned()).await, (422, "unprocessable".to_owned()));
+    assert_eq!(send(json, r#"{"name":"a","name":"b"}"#.to_owned()).await, (422, "unprocessable".to_owned()));
     assert_eq!(send("text/plain", "{}".to_owned()).await, (400, "invalid_request".to_owned()));
     let long = json!({"name": "x".repeat(1024 * 1024)}).to_string();
     assert_eq!(send(json, long).await, (413, "payload_too_large".to_owned()));
