@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use tokio::{sync::watch, task::JoinSet};
 
 /// Families without a table: those that live in the process, and those whose fields the keyspace table does not list yet.
-const WITHOUT_TABLE: [Family; 18] = [
+const WITHOUT_TABLE: &[Family] = &[
     Family::ClaudeAccount,
     Family::GeminiAccount,
     Family::OpenAiAccount,
@@ -35,6 +35,8 @@ const WITHOUT_TABLE: [Family; 18] = [
     Family::UserMsgQueueLock,
     Family::UserMsgQueueLast,
     Family::SystemInfo,
+    Family::Call,
+    Family::LedgerEpochs,
 ];
 
 fn open(directory: &Path) -> Result<SqliteStore, OpenError> {

@@ -194,6 +194,8 @@ families! {
     UsageAccountMonthly "usage:account:monthly" "usage:account:monthly:{ACCOUNT}:MONTH" (Hash, Forever, Usage) "Use by account and month, by model.";
     UsageGlobalMonthly "usage:global:monthly" "usage:global:monthly:{MONTH}" (Hash, Forever, Usage) "Use of the whole relay by month, by model and platform.";
     LedgerEpoch "ledger_epoch" "ledger_epoch:{EPOCH}" (Hash, Forever, Class::Store) "Last batch applied of a journal.";
+    LedgerEpochs "ledger_epochs" "ledger_epochs" (SortedSet, Forever, Class::Store) "Journals, by when they last delivered. On Redis.";
     Lock "lock" "lock:{NAME}" (Hash, Timed, Live) "Holder and fence of a lock.";
-    Change "change" "change" (SortedSet, Forever, Class::Store) "The sequence of changes of records.";
+    Change "change" "change:{LOG}:FAMILY" (SortedSet, Forever, Class::Store) "The sequence of changes of records, by family; `change` in SQLite.";
+    Call "call" "call:{SUBJECT}:ID" (String, Timed, Live) "The reply to a call, for the case that it was lost. On Redis.";
 }
