@@ -2,6 +2,8 @@
 //!
 //! One batch is under way at a time. A number always holds the same records: its boundaries are on the disk before anyone
 //! hears of it. What the ledger says it has applied decides what comes next, also after either side was restored from a backup.
+//! When the ledger carries on another history than before, it may have lost some part of what it took: all that is kept is put
+//! to it again, and it applies what it lacks.
 
 use crate::{
     file::{BatchRange, EpochStart, FORGET_RECORDS_MAX, Forgetting},
@@ -13,7 +15,7 @@ use domain::Attempt;
 use std::{
     collections::VecDeque, convert::Infallible, error::Error, sync::Arc, sync::atomic::Ordering, time::Duration,
 };
-use store::{Batch, Epoch, Ledger, ledger::BATCH_RECORDS_MAX};
+use store::{Batch, Epoch, Ledger, Lineage, StoreError, ledger::BATCH_RECORDS_MAX};
 use tokio::{
     sync::oneshot,
     task::spawn_blocking,
@@ -29,6 +31,12 @@ const RETRY_MIN: Duration = Duration::from_millis(20);
 /// The longest wait between tries: an engine that comes back is found within this.
 const RETRY_MAX: Duration = Duration::from_secs(5);
 
+/// How often the ledger is asked which history it carries on: before each batch, and while there is none.
+const LINEAGE_EVERY: Duration = Duration::from_secs(1);
+
+/// How often a lasting failure is told again.
+const TOLD_EVERY: Duration = Duration::from_secs(60);
+
 /// The delivery of one journal to one ledger.
 pub struct Delivery {
     journal: Arc<Shared>,
@@ -37,6 +45,10 @@ pub struct Delivery {
     /// Batches with a row, in order; the last one cut is the last. Never empty once resumed.
     kept: VecDeque<Kept>,
     cut_at: Option<Instant>,
+    /// The last number that the ledger said it has.
+    applied: i64,
+    /// The history that everything delivered so far went into; none: nothing was.
+    lineage: Option<Lineage>,
 }
 
 #[derive(Clone, Copy)]
@@ -55,6 +67,8 @@ struct Backoff {
     wait: Duration,
     /// What is tried, for the log.
     what: &'static str,
+    /// When it was last told that it fails; none: it does not.
+    told_at: Option<Instant>,
 }
 
 impl Delivery {
@@ -62,7 +76,8 @@ impl Delivery {
     /// point, nothing is lost or counted twice; the next run goes on from what the ledger has.
     pub async fn run(journal: Journal, ledger: Arc<dyn Ledger>, shutdown: impl Future<Output = ()>) {
         let epoch = journal.epoch();
-        let mut delivery = Self { journal: journal.0, ledger, epoch, kept: VecDeque::new(), cut_at: None };
+        let (kept, cut_at, applied, lineage) = (VecDeque::new(), None, 0, None);
+        let mut delivery = Self { journal: journal.0, ledger, epoch, kept, cut_at, applied, lineage };
         tokio::select! {
             () = shutdown => {}
             Err(Closed) = delivery.deliver() => {}
@@ -73,39 +88,122 @@ impl Delivery {
         let mut number = self.resume().await?;
         loop {
             self.forget_old().await?;
+            if let Some(next) = self.follow_lineage().await? {
+                number = next;
+            }
             match self.batch(number).await? {
                 Next::Send(batch, attempts) => number = self.send(batch, attempts).await?,
-                Next::Lost => number = self.start_over(self.end_of(number - 1)).await?,
+                Next::Lost => number = self.pass_over(number),
                 Next::Nothing => self.something_new().await,
+            }
+        }
+    }
+
+    /// Asks which history the ledger carries on. If it is another one than before, everything that is kept is put to it again;
+    /// answers the number to go on with then.
+    async fn follow_lineage(&mut self) -> Result<Option<i64>, Closed> {
+        let now = self
+            .until_it_answers("ask the ledger for its lineage", |ledger| async move { ledger.lineage().await })
+            .await;
+        let Some(before) = self.lineage.clone() else {
+            self.note_lineage(now).await?;
+            return Ok(None);
+        };
+        if before == now {
+            return Ok(None);
+        }
+        tracing::warn!(
+            before = &*before.0,
+            now = &*now.0,
+            batches = self.kept.len(),
+            "the ledger may have lost what it had taken; it is put to it again"
+        );
+        let number = self.apply_kept_again().await?;
+        // Noted last: interrupted, it begins anew.
+        self.note_lineage(now).await?;
+        Ok(Some(number))
+    }
+
+    async fn apply_kept_again(&mut self) -> Result<i64, Closed> {
+        let mut applied = self.applied;
+        for range in self.kept.iter().map(|kept| kept.batch).filter(|range| range.number > 0).collect::<Vec<_>>() {
+            let Some(attempts) = self.attempts(range).await else { continue };
+            let batch = self.numbered(range, attempts);
+            let again = self.until_it_answers("apply a batch again", |ledger| {
+                let batch = batch.clone();
+                async move { ledger.apply_again(&batch).await }
+            });
+            applied = signed(again.await);
+        }
+        self.acknowledge(applied).await
+    }
+
+    async fn note_lineage(&mut self, lineage: Lineage) -> Result<(), Closed> {
+        self.ask("note the ledger's lineage", |reply| Entry::Lineage(lineage.clone(), reply)).await?;
+        self.lineage = Some(lineage);
+        Ok(())
+    }
+
+    /// The ledger's answer; asked again while it fails.
+    async fn until_it_answers<T, F>(&self, what: &'static str, ask: impl Fn(Arc<dyn Ledger>) -> F) -> T
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut backoff = Backoff::new(what);
+        loop {
+            match ask(Arc::clone(&self.ledger)).await {
+                Ok(answer) => {
+                    backoff.over();
+                    return answer;
+                }
+                Err(error) => backoff.wait(&error).await,
             }
         }
     }
 
     /// Finds out what is kept and what the ledger has; answers the number to go on with.
     async fn resume(&mut self) -> Result<i64, Closed> {
-        let batches = self.read(|reader| Ok(reader.batches()?)).await;
+        let (batches, lineage) = self.read(|reader| Ok((reader.batches()?, reader.lineage()?))).await;
         self.kept = batches.into_iter().map(Kept::new).collect();
-        let mut backoff = Backoff::new("ask the ledger what it has");
-        loop {
-            match self.ledger.applied(&self.epoch).await {
-                Ok(applied) => return self.acknowledge(signed(applied)).await,
-                Err(error) => backoff.wait(&error).await,
-            }
-        }
+        self.lineage = lineage;
+        let epoch = self.epoch.clone();
+        let applied = self.until_it_answers("ask the ledger what it has", |ledger| {
+            let epoch = epoch.clone();
+            async move { ledger.applied(&epoch).await }
+        });
+        let applied = applied.await;
+        self.acknowledge(signed(applied)).await
     }
 
     /// The batch of this number, cut if it is the next.
     async fn batch(&mut self, number: i64) -> Result<Next, Closed> {
-        let known = self.kept.iter().find(|kept| kept.batch.number == number).map(|kept| kept.batch);
-        let batch = match known {
+        let batch = match self.known(number) {
             Some(batch) => Some(batch),
             None if number <= self.last_cut().number => return Ok(Next::Lost),
             None => self.cut().await?,
         };
         let Some(batch) = batch else { return Ok(Next::Nothing) };
-        let core = Arc::clone(&self.journal.core);
-        let attempts = self.read(move |reader| reader.attempts(&core, batch)).await;
+        let attempts = self.attempts(batch).await;
         Ok(attempts.map_or(Next::Lost, |attempts| Next::Send(batch, attempts)))
+    }
+
+    /// The records of a batch; none when they are no longer kept.
+    async fn attempts(&self, batch: BatchRange) -> Option<Vec<Attempt>> {
+        let core = Arc::clone(&self.journal.core);
+        self.read(move |reader| reader.attempts(&core, batch)).await
+    }
+
+    /// The ledger lacks batches from `number` on that are no longer kept: goes on with the first one that is, in the same
+    /// epoch, because other parts of the ledger may have them.
+    fn pass_over(&self, number: i64) -> i64 {
+        let first = self.kept.iter().find(|kept| kept.batch.number >= number && !kept.forgotten);
+        let next = first.map_or(self.last_cut().number + 1, |kept| kept.batch.number.max(number + 1));
+        tracing::error!(from = number, through = next - 1, "the ledger lacks batches that are no longer kept");
+        next
+    }
+
+    fn numbered(&self, range: BatchRange, attempts: Vec<Attempt>) -> Batch {
+        Batch { epoch: self.epoch.clone(), number: range.number.unsigned_abs(), attempts }
     }
 
     async fn cut(&mut self) -> Result<Option<BatchRange>, Closed> {
@@ -131,29 +229,25 @@ impl Delivery {
     }
 
     async fn send(&mut self, range: BatchRange, attempts: Vec<Attempt>) -> Result<i64, Closed> {
-        let batch = Batch { epoch: self.epoch.clone(), number: range.number.unsigned_abs(), attempts };
-        let mut backoff = Backoff::new("apply a batch");
-        loop {
-            match self.ledger.apply(&batch).await {
-                Ok(applied) if applied >= batch.number => return self.acknowledge(signed(applied)).await,
-                // It has lost what it had: what is kept is sent again. Waited for, because it must not go on like this.
-                Ok(applied) => {
-                    tracing::warn!(
-                        applied,
-                        sent = batch.number,
-                        "the ledger lacks batches that it had; they are sent again"
-                    );
-                    sleep(RETRY_MIN).await;
-                    return self.acknowledge(signed(applied)).await;
-                }
-                Err(error) => backoff.wait(&error).await,
-            }
+        let batch = self.numbered(range, attempts);
+        let is_next = range.number == self.applied + 1;
+        let applied = self.until_it_answers("apply a batch", |ledger| {
+            let batch = batch.clone();
+            async move { if is_next { ledger.apply(&batch).await } else { ledger.apply_again(&batch).await } }
+        });
+        let applied = applied.await;
+        if applied < batch.number {
+            // It has lost what it had: what is kept is sent again. Waited for, because it must not go on like this.
+            tracing::warn!(applied, sent = batch.number, "the ledger lacks batches that it had; they are sent again");
+            sleep(RETRY_MIN).await;
         }
+        self.acknowledge(signed(applied)).await
     }
 
     /// Notes that the ledger has everything up to number `applied`; answers the next number.
     async fn acknowledge(&mut self, applied: i64) -> Result<i64, Closed> {
         let last = self.last_cut();
+        self.applied = applied;
         if applied > last.number {
             return self.catch_up(applied, last).await;
         }
@@ -193,6 +287,7 @@ impl Delivery {
         self.journal.epoch.lock().clone_from(&epoch);
         self.epoch = epoch;
         self.kept = VecDeque::from([Kept::new(batch)]);
+        self.applied = batch.number;
         self.note_delivered(batch.number);
         Ok(batch.number + 1)
     }
@@ -234,12 +329,10 @@ impl Delivery {
 
     async fn something_new(&self) {
         let appended = self.journal.core.progress.appended.notified();
-        match self.forget_at() {
-            None => appended.await,
-            Some(at) => tokio::select! {
-                () = appended => {}
-                () = sleep_until(at) => {}
-            },
+        let look_at = Instant::now() + LINEAGE_EVERY;
+        tokio::select! {
+            () = appended => {}
+            () = sleep_until(self.forget_at().map_or(look_at, |at| at.min(look_at))) => {}
         }
     }
 
@@ -281,9 +374,10 @@ impl Delivery {
         self.kept.back().expect("the last batch is always kept").batch
     }
 
-    /// The last record of a batch; 0 when it is not known any more, and nothing before its end is kept.
-    fn end_of(&self, number: i64) -> i64 {
-        self.kept.iter().find(|kept| kept.batch.number == number).map_or(0, |kept| kept.batch.last_seq)
+    /// The batch with this number, if it has a row. Numbers of rows have no gaps.
+    fn known(&self, number: i64) -> Option<BatchRange> {
+        let first = self.kept.front()?.batch.number;
+        self.kept.get(usize::try_from(number - first).ok()?).map(|kept| kept.batch)
     }
 }
 
@@ -305,13 +399,23 @@ impl Kept {
 
 impl Backoff {
     fn new(what: &'static str) -> Self {
-        Self { wait: RETRY_MIN, what }
+        Self { wait: RETRY_MIN, what, told_at: None }
     }
 
     async fn wait(&mut self, error: &(dyn Error + Send + Sync)) {
-        tracing::warn!(error = %error, wait_ms = self.wait.as_millis(), "the delivery could not {}", self.what);
+        if self.told_at.is_none_or(|told_at| told_at.elapsed() >= TOLD_EVERY) {
+            tracing::warn!(error = %error, "the delivery cannot {}; it is tried again until it can", self.what);
+            self.told_at = Some(Instant::now());
+        }
         sleep(self.wait).await;
         self.wait = (self.wait * 2).min(RETRY_MAX);
+    }
+
+    /// It worked.
+    fn over(&self) {
+        if self.told_at.is_some() {
+            tracing::info!("the delivery could {} again", self.what);
+        }
     }
 }
 

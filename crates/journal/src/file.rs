@@ -2,7 +2,7 @@
 //!
 //! | table | holds |
 //! |---|---|
-//! | `journal` | one row: the epoch, and a counter that a write can be tried on |
+//! | `journal` | one row: the epoch, a counter that a write can be tried on, and the ledger's lineage as last seen |
 //! | `opening` | attempts that have begun and not ended |
 //! | `chunk` | ended attempts, in groups as they were written: per record its length (four bytes, little-endian) and [`store::packed`] |
 //! | `batch` | which records are which batch. Number 0 holds what belongs to no batch of this epoch. The last row always stays |
@@ -12,10 +12,13 @@
 use crate::{error::JournalError, inbox::Closing};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, params};
 use std::{fs::OpenOptions, io, path::Path};
-use store::{Epoch, ledger::BATCH_RECORDS_MAX};
+use store::{Epoch, Lineage, ledger::BATCH_RECORDS_MAX};
 
 /// The schema that this version writes, in `user_version`.
-const SCHEMA: i64 = 1;
+const SCHEMA: i64 = 2;
+
+/// From the schema before.
+const FROM_1: &str = "ALTER TABLE journal ADD COLUMN lineage TEXT; PRAGMA user_version = 2;";
 
 /// Records in one chunk: several make a batch, so that batches can be filled well.
 const CHUNK_RECORDS_MAX: usize = 512;
@@ -30,7 +33,7 @@ const STATEMENTS_MAX: usize = 32;
 const PAGE_BYTES: u64 = 4096;
 
 const TABLES: &str = "
-    CREATE TABLE journal (epoch TEXT NOT NULL, writes INTEGER NOT NULL) STRICT;
+    CREATE TABLE journal (epoch TEXT NOT NULL, writes INTEGER NOT NULL, lineage TEXT) STRICT;
     CREATE TABLE opening (id INTEGER PRIMARY KEY, record BLOB NOT NULL) STRICT;
     CREATE TABLE chunk (last_seq INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, records BLOB NOT NULL) STRICT;
     CREATE TABLE batch (number INTEGER PRIMARY KEY, first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL) STRICT;
@@ -85,6 +88,7 @@ impl LogFile {
         let found = connection.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
         match found {
             SCHEMA => {}
+            1 => connection.execute_batch(&format!("BEGIN IMMEDIATE; {FROM_1} COMMIT;")).map_err(failed)?,
             0 => create(&connection).map_err(failed)?,
             _ => return Err(JournalError::Newer { path: path.to_owned(), found, known: SCHEMA }),
         }
@@ -172,6 +176,11 @@ impl LogFile {
         Ok(EpochStart { epoch, batch })
     }
 
+    /// Notes the history that the ledger carries on: everything that is delivered from now on goes into it.
+    pub(crate) fn note_lineage(&mut self, lineage: &Lineage) -> rusqlite::Result<()> {
+        self.transaction(|file| file.statement("UPDATE journal SET lineage = ?")?.execute([&*lineage.0]).map(|_| ()))
+    }
+
     fn write_batch(&self, batch: BatchRange) -> rusqlite::Result<()> {
         let row = [batch.number, batch.first_seq, batch.last_seq];
         self.statement("INSERT INTO batch VALUES (?, ?, ?)")?.execute(row).map(|_| ())
@@ -250,7 +259,7 @@ fn configure(connection: &Connection, bytes_max: u64) -> rusqlite::Result<()> {
 fn create(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
     connection.execute_batch(TABLES)?;
-    connection.execute("INSERT INTO journal VALUES (?, 0)", [&*random_epoch(connection)?.0])?;
+    connection.execute("INSERT INTO journal VALUES (?, 0, NULL)", [&*random_epoch(connection)?.0])?;
     connection.pragma_update(None, "user_version", SCHEMA)?;
     connection.execute_batch("COMMIT")
 }

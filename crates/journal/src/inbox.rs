@@ -14,6 +14,7 @@ use std::{
     },
     time::Instant,
 };
+use store::Lineage;
 use tokio::sync::{Notify, oneshot, watch};
 
 /// What one task writes for others at most: it does not get on meanwhile, nor do others on its thread.
@@ -70,6 +71,8 @@ pub(crate) enum Entry {
     Forget(Forgetting, oneshot::Sender<Result<(), rusqlite::Error>>),
     /// Begin a new epoch after a record; answers it, and its batch 0.
     NewEpoch(i64, oneshot::Sender<Result<EpochStart, rusqlite::Error>>),
+    /// Note the history that the ledger carries on.
+    Lineage(Lineage, oneshot::Sender<Result<(), rusqlite::Error>>),
 }
 
 /// The end of an attempt.

@@ -4,7 +4,10 @@ use crate::{checkpoint::Files, file::BatchRange, inbox::Core};
 use domain::Attempt;
 use rusqlite::{Connection, OpenFlags, params};
 use std::{io, path::Path};
-use store::packed::{self, PackedError};
+use store::{
+    Lineage,
+    packed::{self, PackedError},
+};
 
 /// A connection of its own: reading never waits for the writer, nor the writer for it.
 pub(crate) struct Reader {
@@ -33,6 +36,13 @@ impl Reader {
     pub(crate) fn batches(&self) -> rusqlite::Result<Vec<BatchRange>> {
         let all = "SELECT number, first_seq, last_seq FROM batch ORDER BY number";
         self.connection.prepare_cached(all)?.query_map([], BatchRange::from_row)?.collect()
+    }
+
+    /// The ledger's lineage as last noted; none at first.
+    pub(crate) fn lineage(&self) -> rusqlite::Result<Option<Lineage>> {
+        let noted =
+            self.connection.query_row("SELECT lineage FROM journal", [], |row| row.get::<_, Option<String>>(0))?;
+        Ok(noted.map(|text| Lineage(text.into())))
     }
 
     /// The records of a batch, synced to disk with its boundaries: only then may its number be told to anyone. None when they

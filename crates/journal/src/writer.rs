@@ -153,6 +153,7 @@ impl Writer {
             Entry::Mark(reply) => self.marks.push(reply),
             Entry::Cut(reply) => drop(reply.send(self.counted(core, LogFile::cut))),
             Entry::Forget(what, reply) => drop(reply.send(self.counted(core, |file| file.forget(what)))),
+            Entry::Lineage(lineage, reply) => drop(reply.send(self.counted(core, |file| file.note_lineage(&lineage)))),
             Entry::NewEpoch(after_seq, reply) => drop(reply.send(self.counted(core, |file| file.new_epoch(after_seq)))),
         }
     }

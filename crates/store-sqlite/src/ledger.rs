@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use store::{
     Batch, Epoch, Ledger, StoreError, checks,
     error::StoreFailure,
-    ledger::{AttemptCursor, AttemptFilter, AttemptPage, KeyTotals, UsageQuery, UsageRow},
+    ledger::{AttemptCursor, AttemptFilter, AttemptPage, KeyTotals, Lineage, UsageQuery, UsageRow},
 };
 
 pub(crate) struct SqliteLedger(pub(crate) Engine);
@@ -27,7 +27,18 @@ impl Ledger for SqliteLedger {
     async fn apply(&self, batch: &Batch) -> Result<u64, StoreError> {
         checks::batch(batch)?;
         let batch = batch.clone();
-        self.0.writer.write(move |unit| apply(unit, &batch)).await
+        self.0.writer.write(move |unit| apply(unit, &batch, |last| batch.number == last + 1)).await
+    }
+
+    async fn apply_again(&self, batch: &Batch) -> Result<u64, StoreError> {
+        checks::batch(batch)?;
+        let batch = batch.clone();
+        self.0.writer.write(move |unit| apply(unit, &batch, |last| batch.number > last)).await
+    }
+
+    async fn lineage(&self) -> Result<Lineage, StoreError> {
+        // Records and numbers are lost together: the number says all.
+        Ok(Lineage("sqlite".into()))
     }
 
     async fn applied(&self, epoch: &Epoch) -> Result<u64, StoreError> {
@@ -76,9 +87,9 @@ impl Ledger for SqliteLedger {
 }
 
 /// The epoch's number is read and written in the transaction of the records, so that a batch is applied whole and once.
-fn apply(unit: &Unit<'_>, batch: &Batch) -> Result<u64, StoreError> {
+fn apply(unit: &Unit<'_>, batch: &Batch, fits: impl FnOnce(u64) -> bool) -> Result<u64, StoreError> {
     let last = applied(unit.connection, &batch.epoch)?;
-    if batch.number != last + 1 {
+    if !fits(last) {
         return Ok(last);
     }
     attempts::append(unit.connection, &batch.attempts)?;

@@ -158,6 +158,9 @@ macro_rules! conformance_suite {
         $crate::conformance_suite! { @port $fixture, ledger:
             a_batch_is_applied_once
             a_batch_that_leaves_a_gap_is_refused
+            a_batch_that_is_applied_again_counts_once
+            a_batch_behind_a_gap_is_applied_when_sent_again
+            the_lineage_stays_while_nothing_is_lost
             epochs_count_apart
             what_was_applied_is_there_after_a_restart
             duplicated_and_reordered_batches_count_once

@@ -29,6 +29,11 @@ pub struct Batch {
     pub attempts: Vec<Attempt>,
 }
 
+/// Which history the store carries on. It changes whenever the store may have lost what it had acknowledged: a server was
+/// restarted, or another one has taken its place. Opaque; only compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lineage(pub Arc<str>);
+
 /// Which roll-up a question is put to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UsageView {
@@ -178,9 +183,12 @@ pub struct AttemptPage {
 
 /// The port of the books.
 ///
-/// * `apply` is atomic: every record and its part of every roll-up, or nothing.
+/// * `apply` is all or nothing: every record and its part of every roll-up. On an engine of several parts a batch that is under
+///   way may be seen in part, never twice; one that was interrupted is completed by sending the same number again.
 /// * A batch is applied only if its number is the next of its epoch; one that was applied already changes nothing; one that
 ///   leaves a gap is refused. Either way the answer is the last number applied.
+/// * `apply_again` is for batches that the store may have lost, sent in ascending order: what of a batch is there stays as it
+///   is, what is not is applied, gap or not. Afterwards the epoch's last number is at least the batch's.
 /// * Every roll-up equals the sum of the records that were ever applied, bucketed by [`Attempt::hour`], whether or not the
 ///   records are still kept. What `apply` has returned is visible to every question that is put after it.
 /// * A record is identified by request and attempt number; applying it again under another number is the caller's error and is
@@ -189,6 +197,13 @@ pub struct AttemptPage {
 pub trait Ledger: Send + Sync {
     /// Applies a batch; returns the last number applied of its epoch.
     async fn apply(&self, batch: &Batch) -> Result<u64, StoreError>;
+
+    /// Applies what of a batch is missing; returns the last number applied of its epoch.
+    async fn apply_again(&self, batch: &Batch) -> Result<u64, StoreError>;
+
+    /// The history that the store carries on now. Costs nothing on an engine that loses no part of what it has without the
+    /// number that says so.
+    async fn lineage(&self) -> Result<Lineage, StoreError>;
 
     /// The last number applied of `epoch`; 0 when none was.
     async fn applied(&self, epoch: &Epoch) -> Result<u64, StoreError>;

@@ -30,7 +30,7 @@ pub use events::{Event, Events, Notice, Subscription};
 pub use health::Health;
 pub use keyspace::Family;
 pub use leases::{Acquired, LeaseId, LeaseSubject, Leases, QueuePlace};
-pub use ledger::{Batch, Epoch, Ledger};
+pub use ledger::{Batch, Epoch, Ledger, Lineage};
 pub use limits::{Limits, Reserved};
 pub use locks::{Fence, Locks};
 pub use records::{Record, RecordError, Records, Version};

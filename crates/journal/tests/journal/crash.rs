@@ -122,8 +122,8 @@ fn a_journal_of_a_later_version_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let options = options(directory.path());
     drop(Journal::open(&options).unwrap());
-    Connection::open(&options.path).unwrap().pragma_update(None, "user_version", 2).unwrap();
-    assert!(matches!(Journal::open(&options), Err(JournalError::Newer { found: 2, known: 1, .. })));
+    Connection::open(&options.path).unwrap().pragma_update(None, "user_version", 3).unwrap();
+    assert!(matches!(Journal::open(&options), Err(JournalError::Newer { found: 3, known: 2, .. })));
 }
 
 #[test]

@@ -130,7 +130,74 @@ async fn what_a_restored_ledger_lacks_and_nobody_keeps_does_not_stop_the_rest() 
     let old = journal.epoch();
     deliver_all(&journal, &books).await;
     assert_eq!(books.names(), ["gone-00000", "rest"]);
-    assert_ne!(journal.epoch(), old);
+    assert_eq!(journal.epoch(), old, "another part of the ledger may have what this part lacks");
+}
+
+#[tokio::test]
+async fn a_ledger_with_another_history_is_put_to_all_that_is_kept_once_more() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = Journal::open(&options(directory.path())).unwrap();
+    let books = Books::new();
+    let expected = names("lost", 4);
+    for name in &expected[..3] {
+        write(&journal, name).await;
+        deliver_all(&journal, &books).await;
+    }
+    assert_eq!(books.again(), 0);
+    books.lose(2);
+    let task = deliver(&journal, &books);
+    write(&journal, &expected[3]).await;
+    journal.delivered(PATIENCE).await.unwrap();
+    assert_eq!((books.names(), books.epochs(), books.again()), (expected.clone(), 1, 3));
+    // Also without anything new to deliver.
+    books.lose(1);
+    let found = async {
+        while books.names() != expected {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, found).await.expect("found out by itself");
+    task.abort();
+}
+
+#[tokio::test]
+async fn a_loss_while_the_relay_was_down_is_found_at_its_next_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let books = Books::new();
+    let expected = names("down", 3);
+    for name in &expected {
+        let journal = Journal::open(&options(directory.path())).unwrap();
+        write(&journal, name).await;
+        deliver_all(&journal, &books).await;
+        journal.close().await.unwrap();
+    }
+    books.lose(1);
+    let journal = Journal::open(&options(directory.path())).unwrap();
+    let task = deliver(&journal, &books);
+    let found = async {
+        while books.names() != expected {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, found).await.expect("sent again");
+    task.abort();
+    assert_eq!(books.epochs(), 1);
+}
+
+#[tokio::test]
+async fn a_journal_of_the_version_before_is_brought_up_to_date() {
+    let directory = tempfile::tempdir().unwrap();
+    let books = Books::new();
+    let journal = Journal::open(&options(directory.path())).unwrap();
+    write(&journal, "before").await;
+    journal.close().await.unwrap();
+    let file = Connection::open(directory.path().join("journal.db")).unwrap();
+    file.execute_batch("ALTER TABLE journal DROP COLUMN lineage; PRAGMA user_version = 1;").unwrap();
+    drop(file);
+    let journal = Journal::open(&options(directory.path())).unwrap();
+    write(&journal, "with").await;
+    deliver_all(&journal, &books).await;
+    assert_eq!(books.names(), ["before", "with"]);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 use store::{
-    Batch, Epoch, Ledger, StoreError,
+    Batch, Epoch, Ledger, Lineage, StoreError,
     error::StoreFailure,
     ledger::{AttemptCursor, AttemptFilter, AttemptPage, KeyTotals, UsageQuery, UsageRow},
 };
@@ -40,6 +40,10 @@ struct Kept {
     applied: HashMap<Epoch, Vec<Vec<Attempt>>>,
     faults: VecDeque<Fault>,
     gaps: usize,
+    /// Batches that were put to it again.
+    again: usize,
+    /// How often it has lost something.
+    losses: usize,
 }
 
 impl Books {
@@ -77,6 +81,20 @@ impl Books {
         self.0.lock().unwrap().applied.len()
     }
 
+    /// Loses the records of one batch of every epoch, but not its number: as when one of several servers falls back.
+    pub(crate) fn lose(&self, number: usize) {
+        let mut kept = self.0.lock().unwrap();
+        kept.losses += 1;
+        for epoch in kept.applied.values_mut() {
+            epoch[number - 1].clear();
+        }
+    }
+
+    /// How many batches were put to it again.
+    pub(crate) fn again(&self) -> usize {
+        self.0.lock().unwrap().again
+    }
+
     /// As a backup that holds the first `batches` of every epoch would restore it.
     pub(crate) fn restore(&self, batches: usize) {
         for epoch in self.0.lock().unwrap().applied.values_mut() {
@@ -106,6 +124,23 @@ impl Ledger for Books {
             Some(Fault::After) => Err(StoreError::new("apply", StoreFailure::Unavailable)),
             _ => Ok(last),
         }
+    }
+
+    async fn apply_again(&self, batch: &Batch) -> Result<u64, StoreError> {
+        let mut kept = self.0.lock().unwrap();
+        kept.again += 1;
+        let applied = kept.applied.entry(batch.epoch.clone()).or_default();
+        let place = usize::try_from(batch.number).unwrap() - 1;
+        if applied.len() <= place {
+            applied.resize(place + 1, Vec::new());
+        }
+        // What was lost of it comes back; what is there must be the same.
+        applied[place].clone_from(&batch.attempts);
+        Ok(applied.len() as u64)
+    }
+
+    async fn lineage(&self) -> Result<Lineage, StoreError> {
+        Ok(Lineage(format!("history {}", self.0.lock().unwrap().losses).into()))
     }
 
     async fn applied(&self, epoch: &Epoch) -> Result<u64, StoreError> {

@@ -123,6 +123,46 @@ pub async fn a_batch_that_leaves_a_gap_is_refused(fixture: impl Fixture) {
     assert_eq!(all_sums(&*ledger).await, UsageSums::default());
 }
 
+/// A batch that is applied again counts once, whether or not later ones were applied in between.
+pub async fn a_batch_that_is_applied_again_counts_once(mut fixture: impl Fixture) {
+    let mut random = Random::new(8);
+    let batches: Vec<_> = (1..=4).map(|number| batch("e", number, attempts(number * 100, 20, &mut random))).collect();
+    let ledger = fixture.store().ledger;
+    for next in &batches[..3] {
+        applied(&*ledger, next).await;
+    }
+    for again in &batches[..3] {
+        assert_eq!(ledger.apply_again(again).await.expect("an answer"), 3);
+    }
+    fixture.restart().await;
+    let ledger = fixture.store().ledger;
+    for again in &batches {
+        ledger.apply_again(again).await.expect("an answer");
+    }
+    assert_eq!(ledger.applied(&Epoch("e".into())).await.expect("a read"), 4);
+    assert_eq!(all_sums(&*ledger).await, sums_of(batches.iter().flat_map(|batch| &batch.attempts)));
+}
+
+/// A batch behind a gap is applied when it is sent again; the numbers go on behind it, and what would fill the gap is late.
+pub async fn a_batch_behind_a_gap_is_applied_when_sent_again(fixture: impl Fixture) {
+    let ledger = fixture.store().ledger;
+    let mut random = Random::new(9);
+    let [first, late, behind, next] = [1, 2, 5, 6].map(|number| batch("e", number, attempts(number * 100, 10, &mut random)));
+    assert_eq!(applied(&*ledger, &first).await, 1);
+    assert_eq!(ledger.apply_again(&behind).await.expect("an answer"), 5);
+    assert_eq!(applied(&*ledger, &next).await, 6);
+    assert_eq!(applied(&*ledger, &late).await, 6);
+    assert_eq!(all_sums(&*ledger).await, sums_of([&first, &behind, &next].into_iter().flat_map(|batch| &batch.attempts)));
+}
+
+/// The lineage stays the same while nothing may have been lost.
+pub async fn the_lineage_stays_while_nothing_is_lost(fixture: impl Fixture) {
+    let ledger = fixture.store().ledger;
+    let lineage = ledger.lineage().await.expect("an answer");
+    applied(&*ledger, &batch("e", 1, attempts(0, 10, &mut Random::new(1)))).await;
+    assert_eq!(ledger.lineage().await.expect("an answer"), lineage);
+}
+
 /// Each epoch has its own numbers.
 pub async fn epochs_count_apart(fixture: impl Fixture) {
     let ledger = fixture.store().ledger;

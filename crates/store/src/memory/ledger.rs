@@ -3,7 +3,7 @@
 use crate::{
     Batch, Epoch, Ledger, StoreError, checks,
     ledger::{
-        AttemptCursor, AttemptFilter, AttemptPage, Dimension, KeyFilter, KeyTotals, Period, UsageQuery, UsageRow,
+        AttemptCursor, AttemptFilter, AttemptPage, Dimension, KeyFilter, KeyTotals, Lineage, Period, UsageQuery, UsageRow,
         UsageSums, UsageView,
     },
 };
@@ -61,16 +61,16 @@ pub(super) struct MemoryLedger(Mutex<Books>);
 impl Ledger for MemoryLedger {
     async fn apply(&self, batch: &Batch) -> Result<u64, StoreError> {
         checks::batch(batch)?;
-        let mut books = self.0.lock();
-        let last = books.applied.get(&batch.epoch).copied().unwrap_or(0);
-        if batch.number != last + 1 {
-            return Ok(last);
-        }
-        for attempt in &batch.attempts {
-            books.add(attempt);
-        }
-        books.applied.insert(batch.epoch.clone(), batch.number);
-        Ok(batch.number)
+        Ok(self.0.lock().apply(batch, |last| batch.number == last + 1))
+    }
+
+    async fn apply_again(&self, batch: &Batch) -> Result<u64, StoreError> {
+        checks::batch(batch)?;
+        Ok(self.0.lock().apply(batch, |last| batch.number > last))
+    }
+
+    async fn lineage(&self) -> Result<Lineage, StoreError> {
+        Ok(Lineage("memory".into()))
     }
 
     async fn applied(&self, epoch: &Epoch) -> Result<u64, StoreError> {
@@ -130,6 +130,18 @@ impl Ledger for MemoryLedger {
 }
 
 impl Books {
+    fn apply(&mut self, batch: &Batch, fits: impl FnOnce(u64) -> bool) -> u64 {
+        let last = self.applied.get(&batch.epoch).copied().unwrap_or(0);
+        if !fits(last) {
+            return last;
+        }
+        for attempt in &batch.attempts {
+            self.add(attempt);
+        }
+        self.applied.insert(batch.epoch.clone(), batch.number);
+        batch.number
+    }
+
     fn add(&mut self, attempt: &Attempt) {
         for (period, bucket) in buckets(attempt) {
             for (view, subject, user) in subjects(attempt) {

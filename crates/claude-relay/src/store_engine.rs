@@ -1,0 +1,188 @@
+//! The store, whichever engine keeps it: opened, told apart, closed. What is kept there is not known here.
+
+use crate::{
+    cli::CommandError,
+    config::{RedisSettings, RedisTopology, StoreEngine},
+    data_dir::{DataDir, StoreContent, StoreIdentity},
+};
+use admin::FileSize;
+use domain::Timestamp;
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use store::{Clock, Store};
+use store_redis::{RedisOptions, RedisStore, Repeat, TlsOptions, Topology};
+use store_sqlite::SqliteStore;
+use tokio::time::{Instant, sleep};
+
+/// How long the journal keeps what the embedded store has taken: longer than that store's sync is apart.
+const SQLITE_KEPT_DELIVERED: Duration = Duration::from_secs(10);
+
+/// How long it keeps what Redis has taken: longer than a failover that loses the last of it may take to be found out.
+const REDIS_KEPT_DELIVERED: Duration = Duration::from_secs(10 * 60);
+
+/// How long a start waits for Redis: it may be started at the same time, and read a large file first.
+const REDIS_START_MAX: Duration = Duration::from_secs(60);
+
+/// How often a start asks whether Redis is there.
+const REDIS_ASK_EVERY: Duration = Duration::from_millis(500);
+
+/// An open store.
+pub(crate) enum OpenStore {
+    /// In a file of the data directory.
+    Sqlite(SqliteStore),
+    /// On servers that other nodes use, too.
+    Redis(Box<RedisStore>),
+}
+
+/// The store's file is there and cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use the store {}; put the right file back, or restore a backup", path.display())]
+struct FileUnusable {
+    path: PathBuf,
+    source: store_sqlite::OpenError,
+}
+
+/// The servers are not there, or cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot use Redis at {addresses}")]
+struct RedisUnusable {
+    addresses: String,
+    source: store_redis::OpenError,
+}
+
+impl OpenStore {
+    /// Opens what the settings name. Redis is waited for up to [`REDIS_START_MAX`].
+    pub(crate) async fn open(engine: &StoreEngine, dir: &DataDir, now: Timestamp) -> Result<Self, CommandError> {
+        match engine {
+            StoreEngine::Sqlite => {
+                let path = dir.store_file();
+                let opened = SqliteStore::open(&path, now);
+                Ok(Self::Sqlite(opened.map_err(|source| FileUnusable { path, source })?))
+            }
+            StoreEngine::Redis(settings) => {
+                let store = open_redis(settings, now).await?;
+                for warning in store.warnings() {
+                    tracing::warn!("{warning}");
+                }
+                Ok(Self::Redis(Box::new(store)))
+            }
+        }
+    }
+
+    /// The ports.
+    pub(crate) fn store(&self) -> Store {
+        match self {
+            Self::Sqlite(store) => store.store(),
+            Self::Redis(store) => store.store(),
+        }
+    }
+
+    /// Which store it is, to be compared with what the data directory says.
+    pub(crate) fn identity(&self) -> StoreIdentity<'_> {
+        let (store_id, is_empty) = match self {
+            Self::Sqlite(store) => (store.store_id(), store.is_empty()),
+            Self::Redis(store) => (store.store_id(), store.is_empty()),
+        };
+        StoreIdentity { store_id, content: if is_empty { StoreContent::Empty } else { StoreContent::Filled } }
+    }
+
+    /// The engine's name.
+    pub(crate) const fn engine(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Redis(_) => "redis",
+        }
+    }
+
+    /// The version of what is stored.
+    pub(crate) const fn schema_version(&self) -> u32 {
+        match self {
+            Self::Sqlite(store) => store.schema_version(),
+            Self::Redis(store) => store.schema_version(),
+        }
+    }
+
+    /// How long the journal keeps what this store has taken.
+    pub(crate) const fn kept_delivered(&self) -> Duration {
+        match self {
+            Self::Sqlite(_) => SQLITE_KEPT_DELIVERED,
+            Self::Redis(_) => REDIS_KEPT_DELIVERED,
+        }
+    }
+
+    /// The clock that all nodes of the store go by.
+    pub(crate) fn clock(&self, node_clock: Arc<dyn Clock>) -> Arc<dyn Clock> {
+        match self {
+            Self::Sqlite(_) => node_clock,
+            Self::Redis(store) => store.clock(node_clock),
+        }
+    }
+
+    /// What the store and the journal take in the data directory.
+    pub(crate) fn files(&self, dir: &DataDir) -> Vec<FileSize> {
+        let names: &[&str] = match self {
+            Self::Sqlite(_) => &["relay.db", "relay.db-wal", "journal.db", "journal.db-wal"],
+            Self::Redis(_) => &["journal.db", "journal.db-wal"],
+        };
+        let size = |name: &&str| FileSize {
+            name: (*name).to_owned(),
+            bytes: std::fs::metadata(dir.path().join(name)).map_or(0, |found| found.len()),
+        };
+        names.iter().map(size).collect()
+    }
+
+    /// Ends what of it runs.
+    pub(crate) async fn shutdown(&self) {
+        match self {
+            Self::Sqlite(store) => store.shutdown().await,
+            Self::Redis(store) => store.shutdown().await,
+        }
+    }
+}
+
+async fn open_redis(settings: &RedisSettings, now: Timestamp) -> Result<RedisStore, CommandError> {
+    let options = redis_options(settings)?;
+    let addresses = settings.addresses.iter().map(|(host, port)| format!("{host}:{port}")).collect::<Vec<_>>().join(", ");
+    let deadline = Instant::now() + REDIS_START_MAX;
+    let mut is_first = true;
+    loop {
+        let source = match RedisStore::open(&options, now).await {
+            Ok(store) => return Ok(store),
+            Err(error) if error.may_pass() && Instant::now() < deadline => error,
+            Err(source) => return Err(RedisUnusable { addresses, source }.into()),
+        };
+        if is_first {
+            tracing::warn!(addresses, error = %source, "Redis is not there yet; waiting up to {} s", REDIS_START_MAX.as_secs());
+            is_first = false;
+        }
+        sleep(REDIS_ASK_EVERY).await;
+    }
+}
+
+fn redis_options(settings: &RedisSettings) -> Result<RedisOptions, CommandError> {
+    let roots = |path: &PathBuf| {
+        std::fs::read(path).map_err(|error| format!("cannot read the certificates {}: {error}", path.display()))
+    };
+    let tls = match &settings.tls {
+        None => None,
+        Some(tls) => Some(TlsOptions { roots_pem: tls.ca_file.as_ref().map(roots).transpose()? }),
+    };
+    Ok(RedisOptions {
+        addresses: settings.addresses.clone(),
+        topology: match &settings.topology {
+            RedisTopology::Single => Topology::Single,
+            RedisTopology::Cluster => Topology::Cluster,
+            RedisTopology::Sentinel { master_name, username, password } => Topology::Sentinel {
+                master_name: master_name.clone(),
+                username: username.clone(),
+                password: password.clone(),
+            },
+        },
+        tls,
+        username: settings.username.clone(),
+        password: settings.password.clone(),
+        database: settings.database,
+        key_prefix: settings.key_prefix.clone(),
+        timeout: settings.timeout,
+        repeat: Repeat::Once,
+    })
+}
