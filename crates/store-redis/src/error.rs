@@ -1,6 +1,6 @@
 //! What a server's refusal means for the caller of a port.
 
-use redis::{ErrorKind, RedisError, RetryMethod, ServerErrorKind};
+use redis::{ErrorKind, FromRedisValue, RedisError, RetryMethod, ServerErrorKind, Value};
 use std::borrow::Cow;
 use store::{StoreError, error::StoreFailure};
 
@@ -34,6 +34,11 @@ pub(crate) fn failed(operation: impl Into<Cow<'static, str>>, error: RedisError)
 /// A reply that is not of the form that was asked for.
 pub(crate) fn damaged(operation: impl Into<Cow<'static, str>>) -> StoreError {
     StoreError::new(operation, StoreFailure::Damaged)
+}
+
+/// A reply as what it should be.
+pub(crate) fn parsed<T: FromRedisValue>(operation: &'static str, reply: Value) -> Result<T, StoreError> {
+    T::from_redis_value(reply).map_err(|_| damaged(operation))
 }
 
 fn failure(error: &RedisError) -> StoreFailure {

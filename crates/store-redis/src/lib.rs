@@ -4,18 +4,24 @@
 //! was lost is sent again. What spans slots is ordered so that it can be interrupted anywhere and is completed or
 //! disregarded by the next one who comes by.
 
+mod affinity;
 mod announce;
 mod breaker;
 mod call;
 mod engine;
 mod error;
+mod health;
+mod leases;
+mod limits;
 mod link;
 mod listen;
+mod locks;
 mod names;
 mod open;
 mod options;
 mod schema;
 mod server;
+mod sessions;
 
 pub use open::{OpenError, RedisStore};
 pub use options::{RedisOptions, Repeat, TlsOptions, Topology};

@@ -2,12 +2,18 @@
 //! port here.
 
 use crate::{
+    affinity::RedisAffinity,
     announce::Announcer,
     engine::Engine,
+    health::RedisHealth,
+    leases::RedisLeases,
+    limits::RedisLimits,
     listen::Listener,
+    locks::RedisLocks,
     options::RedisOptions,
     schema::{self, Identity, SchemaError},
     server::{self, ServerError, ServerWarning},
+    sessions::RedisSessions,
 };
 use domain::Timestamp;
 use redis::RedisError;
@@ -118,7 +124,16 @@ impl RedisStore {
 }
 
 fn ports(engine: &Engine, announcer: &Announcer) -> Store {
-    let _ = engine;
+    let (engine, announcer) = (engine.clone(), announcer.clone());
     let memory = store::memory::store();
-    Store { events: Arc::new(announcer.local().clone()), ..memory }
+    Store {
+        limits: Arc::new(RedisLimits::new(engine.clone())),
+        leases: Arc::new(RedisLeases::new(engine.clone())),
+        affinity: Arc::new(RedisAffinity(engine.clone())),
+        locks: Arc::new(RedisLocks(engine.clone())),
+        sessions: Arc::new(RedisSessions(engine.clone())),
+        events: Arc::new(announcer.local().clone()),
+        health: Arc::new(RedisHealth { engine, announcer }),
+        ..memory
+    }
 }

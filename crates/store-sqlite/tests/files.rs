@@ -35,6 +35,12 @@ const WITHOUT_TABLE: &[Family] = &[
     Family::UserMsgQueueLock,
     Family::UserMsgQueueLast,
     Family::SystemInfo,
+    Family::ConcurrencyQueueEnds,
+    Family::StickySessionEnds,
+    Family::Cooldowns,
+    Family::SessionIndex,
+    Family::SessionEnds,
+    Family::RateLimitReservations,
     Family::Call,
     Family::LedgerEpochs,
 ];

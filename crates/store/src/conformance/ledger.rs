@@ -147,12 +147,16 @@ pub async fn a_batch_that_is_applied_again_counts_once(mut fixture: impl Fixture
 pub async fn a_batch_behind_a_gap_is_applied_when_sent_again(fixture: impl Fixture) {
     let ledger = fixture.store().ledger;
     let mut random = Random::new(9);
-    let [first, late, behind, next] = [1, 2, 5, 6].map(|number| batch("e", number, attempts(number * 100, 10, &mut random)));
+    let [first, late, behind, next] =
+        [1, 2, 5, 6].map(|number| batch("e", number, attempts(number * 100, 10, &mut random)));
     assert_eq!(applied(&*ledger, &first).await, 1);
     assert_eq!(ledger.apply_again(&behind).await.expect("an answer"), 5);
     assert_eq!(applied(&*ledger, &next).await, 6);
     assert_eq!(applied(&*ledger, &late).await, 6);
-    assert_eq!(all_sums(&*ledger).await, sums_of([&first, &behind, &next].into_iter().flat_map(|batch| &batch.attempts)));
+    assert_eq!(
+        all_sums(&*ledger).await,
+        sums_of([&first, &behind, &next].into_iter().flat_map(|batch| &batch.attempts))
+    );
 }
 
 /// The lineage stays the same while nothing may have been lost.

@@ -197,5 +197,11 @@ families! {
     LedgerEpochs "ledger_epochs" "ledger_epochs" (SortedSet, Forever, Class::Store) "Journals, by when they last delivered. On Redis.";
     Lock "lock" "lock:{NAME}" (Hash, Timed, Live) "Holder and fence of a lock.";
     Change "change" "change:{LOG}:FAMILY" (SortedSet, Forever, Class::Store) "The sequence of changes of records, by family; `change` in SQLite.";
+    ConcurrencyQueueEnds "concurrency:queue:ends" "concurrency:queue:ends:{KEY}" (SortedSet, Timed, Live) "When the places of a queue expire. On Redis.";
+    StickySessionEnds "sticky_session_ends" "sticky_session_ends" (SortedSet, Timed, State) "Sticky sessions by when they end at the earliest. On Redis.";
+    Cooldowns "cooldowns" "cooldowns" (SortedSet, Timed, State) "Cooldowns of all accounts, by their end. On Redis.";
+    SessionIndex "session_index" "session_index:{SUBJECT}" (SortedSet, Timed, State) "Sign-in sessions of one person, by their beginning. On Redis.";
+    SessionEnds "session_ends" "session_ends" (SortedSet, Timed, State) "Sign-in sessions by their end. On Redis.";
+    RateLimitReservations "rate_limit:reservations" "rate_limit:reservations:{SUBJECT}:PART" (SortedSet, Timed, State) "Open reservations of a subject, and its windows by their end. On Redis.";
     Call "call" "call:{SUBJECT}:ID" (String, Timed, Live) "The reply to a call, for the case that it was lost. On Redis.";
 }

@@ -3,8 +3,8 @@
 use crate::{
     Batch, Epoch, Ledger, StoreError, checks,
     ledger::{
-        AttemptCursor, AttemptFilter, AttemptPage, Dimension, KeyFilter, KeyTotals, Lineage, Period, UsageQuery, UsageRow,
-        UsageSums, UsageView,
+        AttemptCursor, AttemptFilter, AttemptPage, Dimension, KeyFilter, KeyTotals, Lineage, Period, UsageQuery,
+        UsageRow, UsageSums, UsageView,
     },
 };
 use async_trait::async_trait;

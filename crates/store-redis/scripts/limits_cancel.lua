@@ -1,0 +1,3 @@
+-- KEYS: as in limits.lua. ARGV: request.
+cancel(ARGV[1])
+return 1
