@@ -38,9 +38,10 @@ impl RedisAffinity {
 
     /// Removes a binding of `account` (none: of any) that has ended at `at` (none: whenever it ends).
     fn removal(&self, hash: &str, account: Option<&AccountId>, at: Option<Timestamp>) -> Call {
-        let call = self.0.names().key(Family::Call, &[hash, &call_id()]);
+        let binding = self.binding(hash);
+        let own = self.0.names().call(&binding, &call_id());
         let at = at.map(|at| at.as_ms().to_string()).unwrap_or_default();
-        REMOVE.on([self.binding(hash), call]).arg(account.map_or("", AccountId::as_str)).arg(at)
+        REMOVE.on([binding, own]).arg(account.map_or("", AccountId::as_str)).arg(at)
     }
 
     /// Removes those of `hashes` that `removal` finds removable, the set's entries behind them; says how many.

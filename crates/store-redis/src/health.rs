@@ -69,7 +69,7 @@ impl RedisHealth {
     /// A call that ends cooldowns of `account`: of `scope` (none: of all), if over at `at` (none: over or not).
     fn ending(&self, account: &str, scope: Option<&CooldownScope>, at: Option<Timestamp>, message: &str) -> Call {
         let [state, overload] = self.keys(account);
-        let own = self.engine.names().key(Family::Call, &[account, &call_id()]);
+        let own = self.engine.names().call(&state, &call_id());
         let call = END.on([state, overload, own]).arg(scope.map(CooldownScope::to_text).unwrap_or_default());
         let call = call.arg(at.map(|at| at.as_ms().to_string()).unwrap_or_default());
         call.arg(self.announcer.channel()).arg(message)

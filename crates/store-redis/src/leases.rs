@@ -152,7 +152,7 @@ impl Leases for RedisLeases {
         let used: Vec<_> = self.used.lock().iter().cloned().collect();
         let calls = used.iter().map(|stand| {
             let mut keys = stand.keys(&self.engine);
-            keys.push(self.engine.names().key(Family::Call, &[stand.subject(), &call_id()]));
+            keys.push(self.engine.names().call(&keys[0], &call_id()));
             SWEEP.on(keys).arg(now.as_ms())
         });
         let replies = self.engine.all(Lane::Bulk, operation, calls.collect()).await?;

@@ -19,6 +19,7 @@ mod locks;
 mod names;
 mod open;
 mod options;
+mod records;
 mod schema;
 mod server;
 mod sessions;

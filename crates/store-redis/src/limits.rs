@@ -128,7 +128,7 @@ impl Limits for RedisLimits {
         let used: Vec<_> = self.used.lock().iter().cloned().collect();
         let calls = used.iter().map(|subject| {
             let mut keys = self.keys(subject);
-            keys.push(self.engine.names().key(Family::Call, &[subject, &call_id()]));
+            keys.push(self.engine.names().call(&keys[0], &call_id()));
             SWEEP.on(keys).arg(now.as_ms())
         });
         let replies = self.engine.all(Lane::Bulk, operation, calls.collect::<Vec<Call>>()).await?;

@@ -35,8 +35,9 @@ impl Locks for RedisLocks {
 
     async fn release(&self, name: &str, holder: &str) -> Result<bool, StoreError> {
         let names = self.0.names();
-        let keys = [names.key(Family::Lock, &[name]), names.key(Family::Call, &[name, &call_id()])];
-        self.0.ask("free a lock", RELEASE.on(keys).arg(holder)).await
+        let lock = names.key(Family::Lock, &[name]);
+        let own = names.call(&lock, &call_id());
+        self.0.ask("free a lock", RELEASE.on([lock, own]).arg(holder)).await
     }
 }
 

@@ -34,6 +34,13 @@ impl Names {
         key
     }
 
+    /// The key of a call with this id on `key`, in the slot of that key (`Family::Call`).
+    pub(crate) fn call(&self, key: &str, id: &str) -> String {
+        let subject =
+            key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map_or(key, |(subject, _)| subject);
+        format!("{}{}:{{{subject}}}:{id}", self.prefix, Family::Call.name())
+    }
+
     /// The channel of change notices.
     pub(crate) fn notices(&self) -> String {
         format!("{}notices", self.prefix)
@@ -71,6 +78,13 @@ mod tests {
         );
         assert_eq!(names.key(Family::AdminCredentials, &[]), "admin_credentials");
         assert_eq!(Names::new("team-a:").key(Family::UserEmail, &["a@b.c"]), "team-a:user_email:{a@b.c}");
+    }
+
+    #[test]
+    fn a_call_s_key_is_in_the_slot_of_what_it_changes() {
+        let names = Names::new("t:");
+        assert_eq!(names.call(&names.key(Family::ApiKey, &["0b9c"]), "1"), "t:call:{0b9c}:1");
+        assert_eq!(names.call(&names.key(Family::KeyCheck, &[]), "1"), "t:call:{t:key_check}:1");
     }
 
     #[test]

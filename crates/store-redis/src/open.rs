@@ -11,6 +11,7 @@ use crate::{
     listen::Listener,
     locks::RedisLocks,
     options::RedisOptions,
+    records::{RedisRecords, log::Deadlines},
     schema::{self, Identity, SchemaError},
     server::{self, ServerError, ServerWarning},
     sessions::RedisSessions,
@@ -127,6 +128,7 @@ fn ports(engine: &Engine, announcer: &Announcer) -> Store {
     let (engine, announcer) = (engine.clone(), announcer.clone());
     let memory = store::memory::store();
     Store {
+        records: Arc::new(RedisRecords::new(engine.clone(), announcer.clone(), Deadlines::DEFAULT)),
         limits: Arc::new(RedisLimits::new(engine.clone())),
         leases: Arc::new(RedisLeases::new(engine.clone())),
         affinity: Arc::new(RedisAffinity(engine.clone())),

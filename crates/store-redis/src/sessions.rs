@@ -41,7 +41,7 @@ impl RedisSessions {
     /// Removes a session of `subject` (none: of anybody) that has ended at `at` (none: ended or not).
     fn removal(&self, id: &str, subject: Option<&str>, at: Option<Timestamp>) -> Call {
         let [admin, user] = self.keys(id);
-        let own = self.0.names().key(Family::Call, &[id, &call_id()]);
+        let own = self.0.names().call(&admin, &call_id());
         let call = REMOVE.on([admin, user, own]).arg(subject.unwrap_or_default());
         call.arg(at.map(|at| at.as_ms().to_string()).unwrap_or_default())
     }

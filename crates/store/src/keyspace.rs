@@ -188,6 +188,13 @@ mod tests {
     }
 
     #[test]
+    fn no_column_is_called_as_what_engines_keep_beside_them() {
+        for entry in TABLE {
+            assert!(entry.family.column("version").is_none() && entry.family.column("id").is_none(), "{}", entry.name);
+        }
+    }
+
+    #[test]
     fn a_unique_column_is_a_column() {
         for entry in TABLE {
             for unique in entry.unique {

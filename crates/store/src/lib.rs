@@ -15,6 +15,7 @@ pub mod keyspace;
 pub mod leases;
 pub mod ledger;
 pub mod limits;
+pub mod listing;
 pub mod local;
 pub mod locks;
 pub mod memory;

@@ -3,15 +3,12 @@
 use crate::{
     Events, Family, Notice, RecordError, Records, StoreError, Version, checks,
     events::LocalEvents,
-    keyspace::Listing,
-    records::{Change, Changes, Comparison, Condition, Cursor, Direction, Fields, Filter, Page, PageQuery, Row, Value},
+    listing,
+    records::{Change, Changes, Condition, Cursor, Fields, Filter, Page, PageQuery, Row},
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use std::{
-    cmp::Ordering,
-    collections::{BTreeMap, HashMap},
-};
+use std::collections::{BTreeMap, HashMap};
 
 type Place = (Family, String);
 
@@ -102,22 +99,16 @@ impl Records for MemoryRecords {
     async fn page(&self, query: &PageQuery) -> Result<Page, StoreError> {
         checks::page(query)?;
         let state = self.state.lock();
-        let passing = state.of(query.family).filter(|row| {
-            query.filters.iter().all(|filter| passes(row, filter)) && found(query, row) && is_after(query, row)
-        });
-        let mut rows: Vec<_> = passing.cloned().collect();
-        rows.sort_by(|a, b| compare(query, place(query, a), place(query, b)));
-        let more = rows.len() > query.limit;
-        rows.truncate(query.limit);
+        let (rows, more) = listing::page(query, state.of(query.family));
         let last = rows.last().filter(|_| more);
         let next = last.map(|row| Cursor { value: row.fields.get(query.order).cloned(), id: row.id.clone() });
-        Ok(Page { rows, next })
+        Ok(Page { rows: rows.into_iter().cloned().collect(), next })
     }
 
     async fn count(&self, family: Family, filters: &[Filter]) -> Result<u64, StoreError> {
         checks::filters(family, filters)?;
         let state = self.state.lock();
-        Ok(state.of(family).filter(|row| filters.iter().all(|filter| passes(row, filter))).count() as u64)
+        Ok(state.of(family).filter(|row| listing::passes(filters, *row)).count() as u64)
     }
 
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, StoreError> {
@@ -183,40 +174,5 @@ impl State {
             self.changes.remove(&earlier);
         }
         self.changes.insert(self.sequence, place);
-    }
-}
-
-fn passes(row: &Row, filter: &Filter) -> bool {
-    let value = row.fields.get(filter.column);
-    match filter.comparison {
-        Comparison::Equal => value == Some(&filter.value),
-        Comparison::NotEqual => value != Some(&filter.value),
-        Comparison::Less => value.is_some_and(|value| *value < filter.value),
-        Comparison::AtLeast => value.is_some_and(|value| *value >= filter.value),
-    }
-}
-
-fn found(query: &PageQuery, row: &Row) -> bool {
-    let Some(search) = query.search.as_deref().map(str::to_ascii_lowercase) else { return true };
-    let mut searched = query.family.entry().columns.iter().filter(|column| column.listing == Listing::Searched);
-    searched.any(|column| match row.fields.get(column.name) {
-        Some(Value::Text(text)) => text.to_ascii_lowercase().contains(&search),
-        _ => false,
-    })
-}
-
-fn is_after(query: &PageQuery, row: &Row) -> bool {
-    let Some(after) = &query.after else { return true };
-    compare(query, place(query, row), (after.value.as_ref(), &after.id)) == Ordering::Greater
-}
-
-fn place<'a>(query: &PageQuery, row: &'a Row) -> (Option<&'a Value>, &'a str) {
-    (row.fields.get(query.order), &row.id)
-}
-
-fn compare(query: &PageQuery, a: (Option<&Value>, &str), b: (Option<&Value>, &str)) -> Ordering {
-    match query.direction {
-        Direction::Ascending => a.cmp(&b),
-        Direction::Descending => b.cmp(&a),
     }
 }
