@@ -12,6 +12,7 @@ mod engine;
 mod error;
 mod health;
 mod leases;
+mod ledger;
 mod limits;
 mod link;
 mod listen;

@@ -7,6 +7,7 @@ use crate::{
     engine::Engine,
     health::RedisHealth,
     leases::RedisLeases,
+    ledger::RedisLedger,
     limits::RedisLimits,
     listen::Listener,
     locks::RedisLocks,
@@ -126,16 +127,15 @@ impl RedisStore {
 
 fn ports(engine: &Engine, announcer: &Announcer) -> Store {
     let (engine, announcer) = (engine.clone(), announcer.clone());
-    let memory = store::memory::store();
     Store {
         records: Arc::new(RedisRecords::new(engine.clone(), announcer.clone(), Deadlines::DEFAULT)),
         limits: Arc::new(RedisLimits::new(engine.clone())),
         leases: Arc::new(RedisLeases::new(engine.clone())),
         affinity: Arc::new(RedisAffinity(engine.clone())),
         locks: Arc::new(RedisLocks(engine.clone())),
+        ledger: Arc::new(RedisLedger(engine.clone())),
         sessions: Arc::new(RedisSessions(engine.clone())),
         events: Arc::new(announcer.local().clone()),
         health: Arc::new(RedisHealth { engine, announcer }),
-        ..memory
     }
 }

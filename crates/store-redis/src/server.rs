@@ -3,6 +3,7 @@
 use crate::engine::{Engine, Lane};
 use redis::{RedisError, Value};
 use std::{collections::HashMap, fmt};
+use store::Lineage;
 
 /// The oldest release that has what is used here: functions of 6.2 and 7.0, RESP3, scripts that do not replicate by text.
 const MAJOR_MIN: u32 = 7;
@@ -104,14 +105,14 @@ pub(crate) async fn check(engine: &Engine) -> Result<Vec<ServerWarning>, ServerE
 }
 
 /// Which servers these are, and which history they carry on: it changes when one is restarted or another takes its place.
-pub(crate) async fn lineage(engine: &Engine) -> Result<String, RedisError> {
+pub(crate) async fn lineage(engine: &Engine) -> Result<Lineage, RedisError> {
     let (servers, replications) = (sections(engine, "server").await?, sections(engine, "replication").await?);
     let value = |section: &HashMap<String, String>, name: &str| section.get(name).cloned().unwrap_or_default();
     let runs = servers.iter().map(|section| value(section, "run_id"));
     let histories = replications.iter().map(|section| value(section, "master_replid"));
     let mut all: Vec<_> = runs.chain(histories).collect();
     all.sort();
-    Ok(all.join(" "))
+    Ok(Lineage(all.join(" ").into()))
 }
 
 /// A section of `INFO` of each master.

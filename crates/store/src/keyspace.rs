@@ -14,6 +14,8 @@ pub enum Kind {
     Hash,
     /// One value.
     String,
+    /// Members.
+    Set,
     /// Members with scores.
     SortedSet,
     /// A list of bounded length.

@@ -3,7 +3,7 @@
 use super::{
     Class::{self, Live, Record, State, Usage},
     Column, ColumnKind, Entry,
-    Kind::{self, Hash, List, SortedSet, String},
+    Kind::{self, Hash, List, Set, SortedSet, String},
     Life::{self, Forever, Retention, Timed, UntilDeleted, Week, WithRecord},
     Listing, Unique,
 };
@@ -186,7 +186,16 @@ families! {
         .with(KEY_CHECK);
     Setting "setting" "setting:{NAME}" (Hash, UntilDeleted, Record) "Runtime settings."
         .with(SETTING);
-    UsageRecord "usage_record" "usage_record:{DAY}" (List, Retention, Usage) "The ledger: one record per upstream attempt.";
+    UsageRecord "usage_record" "usage_record:{DAY}" (Hash, Retention, Usage) "The ledger: one record per upstream attempt, packed by the second.";
+    UsageRecordSeconds "usage_record:seconds" "usage_record:seconds:{DAY}" (String, Retention, Usage) "Seconds of a day that have records, a bit each. On Redis.";
+    UsageRecordKey "usage_record:key" "usage_record:key:{KEY}:DAY" (String, Retention, Usage) "Seconds of a day that have records of a key, three bytes each. On Redis.";
+    UsageRecordAccount "usage_record:account" "usage_record:account:{ACCOUNT}:DAY" (String, Retention, Usage) "Seconds of a day that have records of an account, three bytes each. On Redis.";
+    UsageKeys "usage_keys" "usage_keys:{BUCKET}" (Set, Retention, Usage) "Keys and models that were used in an hour, day or month. On Redis.";
+    UsageAccounts "usage_accounts" "usage_accounts:{BUCKET}" (Set, Retention, Usage) "Accounts that were used in an hour, day or month. On Redis.";
+    UsageCostEnds "usage_cost_ends" "usage_cost_ends:{DAY}" (Set, Retention, Usage) "Keys with a cost of a day or week that ends on a day. On Redis.";
+    UsageBuckets "usage_buckets" "usage_buckets:{KEY}" (SortedSet, Retention, Usage) "Hours, days and months in which a key was used, by model. On Redis.";
+    LedgerBuckets "ledger_buckets" "ledger_buckets" (SortedSet, Forever, Usage) "Hours, days and months that the books hold. On Redis.";
+    LedgerApplied "ledger_applied" "ledger_applied:{SUBJECT}" (Hash, Forever, Class::Store) "Last batch of each journal that was applied to a key, an account or a bucket. On Redis.";
     UsageHourly "usage:hourly" "usage:hourly:HOUR:{KEY}:MODEL" (Hash, Week, Usage) "Use by hour, key and model.";
     UsageAccountHourly "usage:account:hourly" "usage:account:hourly:{ACCOUNT}:HOUR" (Hash, Week, Usage) "Use by account and hour, by model.";
     UsageGlobalHourly "usage:global:hourly" "usage:global:hourly:{HOUR}" (Hash, Week, Usage) "Use of the whole relay by hour, by model and platform.";
