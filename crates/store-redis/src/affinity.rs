@@ -108,14 +108,14 @@ impl Affinity for RedisAffinity {
         let call = GET.on([self.binding(key.as_str())]).arg(now.as_ms());
         let call = call.arg(until.map(|until| until.to_string()).unwrap_or_default());
         let call = call.arg(millis(renew.unwrap_or_default() + BACKSTOP));
-        let Some((account, before)) = self.0.ask::<Option<(String, i64)>>(operation, call).await? else {
+        // The set must not name a later end than the true one; an earlier one is put right by who walks it.
+        let entry =
+            until.map(|until| Call::command("ZADD").arg(self.ends()).arg("XX").arg("LT").arg(until).arg(key.as_str()));
+        let calls = std::iter::once(call).chain(entry).collect();
+        let account = self.0.all(Lane::Request, operation, calls).await?.into_iter().next();
+        let Some(account) = parsed::<Option<String>>(operation, account.unwrap_or(Value::Nil))? else {
             return Ok(None);
         };
-        // Shortened, which no setting of the relay does: the set must not name a later end than the true one.
-        if let Some(until) = until.filter(|until| *until < before) {
-            let entry = Call::command("ZADD").arg(self.ends()).arg("LT").arg(until).arg(key.as_str());
-            self.0.ask::<Value>(operation, entry).await?;
-        }
         let account = AccountId::parse(&account);
         account.map(Some).map_err(|error| StoreError::new(operation, StoreFailure::Damaged).caused_by(error))
     }

@@ -2,7 +2,7 @@
 
 use super::{
     RedisLedger,
-    place::{first_second, letter},
+    place::{first_second, last_second, letter},
     portion::PLACES_BYTES_MAX,
 };
 use crate::{call::Call, engine::Lane, error::parsed};
@@ -27,11 +27,11 @@ const SECONDS_AT_FIRST: usize = 32;
 const SECONDS_MAX: usize = 512;
 const RECORDS_AT_ONCE: usize = 4096;
 
-/// Days whose seconds are known before the latest of them is read: after a change of zone neighbours overlap.
-const DAYS_AHEAD: usize = 3;
-
 /// How far a day's records may lie from the instants of a filter.
 const DAY_MARGIN: i32 = 2;
+
+/// Seconds whose days have a year of four digits: from the year 1 to the end of 9998.
+const SECONDS_DATED: std::ops::Range<i64> = -62_135_596_800..253_370_764_800;
 
 /// The seconds to be read, the latest first.
 struct Seconds {
@@ -82,9 +82,8 @@ impl RedisLedger {
     async fn days(&self, bounds: &Bounds) -> Result<Vec<Day>, StoreError> {
         let letter = letter(Period::Day);
         let from =
-            bounds.day(bounds.from_second, -DAY_MARGIN).map_or(format!("[{letter}:"), |day| format!("[{letter}:{day}"));
-        let to =
-            bounds.day(bounds.to_second, DAY_MARGIN).map_or(format!("({letter};"), |day| format!("[{letter}:{day}"));
+            day_of(bounds.from_second, -DAY_MARGIN).map_or(format!("[{letter}:"), |day| format!("[{letter}:{day}"));
+        let to = day_of(bounds.to_second, DAY_MARGIN).map_or(format!("({letter};"), |day| format!("[{letter}:{day}"));
         let days = self.existing(letter, &from, &to).await?;
         Ok(days.iter().rev().filter_map(|day| Day::parse(day)).collect())
     }
@@ -99,10 +98,7 @@ impl RedisLedger {
     ) -> Result<Vec<(Day, i64)>, StoreError> {
         let mut piece = Vec::new();
         while piece.len() < at_once {
-            let latest = seconds.known.peek().map(|(_, Reverse(day))| *day);
-            let ahead = latest.map_or(seconds.next, |day| (day + DAYS_AHEAD).min(seconds.days.len() - 1));
-            if seconds.next <= ahead && seconds.next < seconds.days.len() {
-                let day = seconds.days[seconds.next];
+            if let Some(day) = seconds.day_to_look_at() {
                 let found = self.seconds_of(day, filter).await?;
                 let within =
                     found.into_iter().filter(|second| (bounds.from_second..=bounds.to_second).contains(second));
@@ -177,18 +173,24 @@ impl Bounds {
         let to = [filter.to, after.map(|after| after.admitted_at)].into_iter().flatten().map(second).min();
         Self { from_second: filter.from.map_or(i64::MIN, second), to_second: to.unwrap_or(i64::MAX) }
     }
+}
 
-    /// The day of a second, so many days on; none beyond the calendar.
-    #[expect(clippy::unused_self, reason = "a bound's day, by whichever of the two")]
-    fn day(&self, second: i64, days: i32) -> Option<Day> {
-        let at = second.checked_mul(1000)?;
-        Some(domain::Calendar::utc().day(Timestamp::from_ms(at)).plus_days(days))
-    }
+/// The day in UTC of a second, so many days on; none beyond the calendar.
+fn day_of(second: i64, days: i32) -> Option<Day> {
+    let is_dated = SECONDS_DATED.contains(&second);
+    is_dated.then(|| domain::Calendar::utc().day(Timestamp::from_ms(second * 1000)).plus_days(days))
 }
 
 impl Seconds {
     fn new(days: Vec<Day>) -> Self {
         Self { days, known: BinaryHeap::new(), next: 0 }
+    }
+
+    /// The next day, if it may have a later second than the latest that is known: neighbouring days overlap in UTC.
+    fn day_to_look_at(&self) -> Option<Day> {
+        let day = *self.days.get(self.next)?;
+        let latest = self.known.peek().map(|(second, _)| *second);
+        latest.is_none_or(|latest| last_second(day) > latest).then_some(day)
     }
 }
 
@@ -222,4 +224,19 @@ fn place(attempt: &Attempt) -> (Timestamp, &RequestId, u8) {
 
 fn cursor(after: &AttemptCursor) -> (Timestamp, &RequestId, u8) {
     (after.admitted_at, &after.request_id, after.attempt_no)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_at_the_ends_of_time_have_no_days() {
+        let any = AttemptFilter::default();
+        let filter =
+            AttemptFilter { from: Some(Timestamp::from_ms(i64::MIN)), to: Some(Timestamp::from_ms(i64::MAX)), ..any };
+        let bounds = Bounds::of(&filter, None);
+        assert_eq!((day_of(bounds.from_second, -2), day_of(bounds.to_second, 2)), (None, None));
+        assert_eq!(day_of(1_795_392_000, 2).map(|day| day.to_string()).as_deref(), Some("2026-11-25"));
+    }
 }

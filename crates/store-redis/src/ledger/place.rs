@@ -15,6 +15,9 @@ pub(super) const GROUP: char = '/';
 /// How long before a day's midnight in UTC its seconds are counted from: no zone's day begins earlier.
 const DAY_BEGINS_MS: i64 = 30 * 3_600_000;
 
+/// Seconds that are counted in a local day: those of every zone's day of this name.
+const DAY_SECONDS: i64 = 82 * 3600;
+
 /// The sums of a record, in the order of [`numbers`].
 pub(super) const SUMS: [&str; 10] = [
     "requests",
@@ -126,7 +129,14 @@ pub(super) fn first_second(day: Day) -> i64 {
     (midnight.map_or(0, Timestamp::as_ms) - DAY_BEGINS_MS).div_euclid(1000)
 }
 
-/// The second in which `attempt` was admitted, since 1970.
+/// The last second that is counted in a local day, since 1970.
+pub(super) fn last_second(day: Day) -> i64 {
+    first_second(day) + DAY_SECONDS - 1
+}
+
+/// The second in which `attempt` was admitted, since 1970. A record whose day is not that of its instant, which none of ours is,
+/// stands at the end of its day that is nearer.
 pub(super) fn second(attempt: &Attempt) -> i64 {
-    attempt.admitted_at.as_ms().div_euclid(1000)
+    let day = attempt.hour.day();
+    attempt.admitted_at.as_ms().div_euclid(1000).clamp(first_second(day), last_second(day))
 }

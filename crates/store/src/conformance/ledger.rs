@@ -12,7 +12,7 @@ use crate::{
         ROWS_MAX, UsageQuery, UsageRow, UsageSums, UsageView,
     },
 };
-use domain::{Attempt, Day, NanoUsd, Outcome, Platform, Timestamp};
+use domain::{Attempt, Calendar, Day, NanoUsd, Outcome, Platform, Timestamp};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -341,6 +341,7 @@ pub async fn pages_hold_each_attempt_once_the_latest_first(mut fixture: impl Fix
     let mut records = attempts(0, 120, &mut random);
     for record in &mut records {
         record.admitted_at = at(i64::try_from(random.below(12)).expect("a small number"));
+        record.hour = Calendar::utc().hour(record.admitted_at);
     }
     for (place, part) in records.chunks(40).enumerate() {
         applied(&*fixture.store().ledger, &batch("e", number(place), part.to_vec())).await;

@@ -53,7 +53,7 @@ pub async fn durable_ports_answer_as_the_reference_does_over_restarts<F: Fixture
             let (kind, choice) = (random.below(5), random.clone());
             let engine = durable_call(&fixture.store(), kind, call, &mut random).await;
             let expected = durable_call(&reference, kind, call, &mut choice.clone()).await;
-            assert_eq!(engine, expected, "call {call} of seed {seed}");
+            assert_eq!(engine, expected, "call {call} of seed {seed}, kind {kind}");
         }
     }
 }
