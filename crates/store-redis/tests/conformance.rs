@@ -6,3 +6,8 @@ mod single {
     use crate::fixture::Single;
     store::conformance_suite!(Single);
 }
+
+mod cluster {
+    use crate::fixture::Cluster;
+    store::conformance_suite!(Cluster);
+}

@@ -3,10 +3,12 @@
 //! * [`clock`]: time that moves when the test says so.
 //! * [`upstream`]: a provider that follows a script, plays every fault, and keeps its own books.
 //! * [`client`]: a client that controls every byte, a friendlier one, and a reader of event streams.
+//! * [`redis`]: real Redis servers: one, six in a Cluster, or watched by sentinels.
 //! * [`relay`]: the built relay as a process, and its admin API.
 
 pub mod client;
 pub mod clock;
+pub mod redis;
 pub mod relay;
 pub mod upstream;
 
