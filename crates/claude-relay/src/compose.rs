@@ -4,36 +4,29 @@ use crate::{
     books::JournalBooks,
     cli::CommandError,
     config::{self, Retention, Settings},
-    data_dir::{DataDir, LockedDataDir, StoreContent, StoreIdentity},
+    data_dir::{DataDir, LockedDataDir},
     first_start::{self, KeyChecked, Prepared},
     front::Front,
+    store_engine::OpenStore,
     telemetry::Telemetry,
     vitals::{Metrics, Vitals},
     zone,
 };
 use accounting::{PriceFile, PriceTable, Source};
-use admin::{AdminState, FileSize, SystemFacts, TrustedHops};
+use admin::{AdminState, SystemFacts, TrustedHops};
 use domain::{CalendarSchedule, Timestamp};
 use journal::{Delivery, Journal, JournalOptions};
 use prometheus_client::registry::Registry;
 use relay::{Relay, RelayMetrics, RelaySettings};
 use scheduling::CooldownRules;
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
-use store::{Clock, Store, nouns::KeyCheckRecord, records::TypedRecords};
-use store_sqlite::SqliteStore;
+use std::{sync::Arc, time::Duration};
+use store::{Clock, RecordError, Store, nouns::KeyCheckRecord, records::TypedRecords};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use upstream::{Client, Timeouts};
 use vault::{JwtSecret, Keyring};
 
 /// Attempts open at once: as many as connections that the listener takes.
 const ATTEMPTS_OPEN_MAX: usize = 16_384;
-
-/// How long the journal keeps what the embedded store has taken: longer than that store's sync is apart.
-const KEPT_DELIVERED: Duration = Duration::from_secs(10);
 
 /// The journal's file at most: ten million attempts that the ledger did not take.
 const JOURNAL_BYTES_MAX: u64 = 4 << 30;
@@ -46,37 +39,32 @@ pub(crate) struct House {
     pub(crate) front: Arc<Front>,
     relay: Arc<Relay>,
     journal: Journal,
-    engine: SqliteStore,
+    engine: Arc<OpenStore>,
     tasks: TaskTracker,
     stop_tasks: CancellationToken,
 }
 
-/// The store's file is there and cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot use the store {}; put the right file back, or restore a backup", path.display())]
-struct StoreUnusable {
-    path: PathBuf,
-    source: store_sqlite::OpenError,
-}
-
-/// Puts everything together on `dir`.
+/// Puts everything together on `dir` and `engine`.
 pub(crate) async fn compose(
     dir: &LockedDataDir,
     settings: &Settings,
+    engine: OpenStore,
     prepared: Prepared,
-    clock: Arc<dyn Clock>,
+    node_clock: Arc<dyn Clock>,
     telemetry: Telemetry,
     stopping: CancellationToken,
 ) -> Result<House, CommandError> {
+    let engine = Arc::new(engine);
+    let clock = engine.clock(node_clock);
     let now = clock.now();
-    let (engine, store) = open_store(dir, &prepared, now).await?;
+    let store = check_store(dir, &engine, &prepared, now).await?;
     if let Some(file) = &prepared.init_file {
         first_start::take_over(file, &*store.records, now).await?;
     }
     let calendar = zone::schedule(&settings.books.calendar, &*store.records, now).await?;
     let mut registry = Registry::with_prefix("claude_relay");
     let shared = Shared {
-        journal: open_journal(dir.dir())?,
+        journal: open_journal(dir.dir(), &engine)?,
         client: client(settings),
         keyring: Arc::new(prepared.secrets.keyring()),
         prices: Arc::new(price_table(settings)?),
@@ -126,11 +114,11 @@ struct Shared {
     calendar: CalendarSchedule,
 }
 
-fn open_journal(dir: &DataDir) -> Result<Journal, CommandError> {
+fn open_journal(dir: &DataDir, engine: &OpenStore) -> Result<Journal, CommandError> {
     Ok(Journal::open(&JournalOptions {
         path: dir.path().join("journal.db"),
         slots_max: ATTEMPTS_OPEN_MAX,
-        kept_delivered: KEPT_DELIVERED,
+        kept_delivered: engine.kept_delivered(),
         bytes_max: JOURNAL_BYTES_MAX,
     })?)
 }
@@ -144,7 +132,7 @@ fn admin_state(
     settings: &Settings,
     shared: &Shared,
     jwt_secret: JwtSecret,
-    engine: &SqliteStore,
+    engine: &Arc<OpenStore>,
 ) -> AdminState {
     AdminState {
         store: shared.store.clone(),
@@ -172,6 +160,7 @@ fn start_tasks(shared: &Shared, settings: &Settings, tasks: &TaskTracker, stop: 
         clock: Arc::clone(&shared.clock),
         calendar: shared.calendar.clone(),
         retention_days: retention_days(settings),
+        node: uuid::Uuid::now_v7().to_string(),
     };
     tasks.spawn(stop.clone().run_until_cancelled_owned(cleanup.run()));
 }
@@ -193,26 +182,34 @@ impl House {
     }
 }
 
-async fn open_store(
+/// The ports, once the store is known to be the one that belongs here and its data opens.
+async fn check_store(
     dir: &LockedDataDir,
+    engine: &OpenStore,
     prepared: &Prepared,
     now: Timestamp,
-) -> Result<(SqliteStore, Store), CommandError> {
-    let path = dir.dir().store_file();
-    let engine = SqliteStore::open(&path, now).map_err(|source| StoreUnusable { path, source })?;
+) -> Result<Store, CommandError> {
+    dir.check_store(engine.identity())?;
     let store = engine.store();
-    let content = if engine.is_empty() { StoreContent::Empty } else { StoreContent::Filled };
-    dir.check_store(StoreIdentity { store_id: engine.store_id(), content })?;
-    let stored = store.records.read::<KeyCheckRecord>(KeyCheckRecord::ID).await?;
-    let sealed = stored.as_ref().map(|stored| &stored.record.sealed);
-    match first_start::check_key(&prepared.secrets, sealed, dir.dir().path().to_owned())? {
-        KeyChecked::Fits => {}
-        KeyChecked::FitsPrevious => tracing::warn!("the data is sealed with ENCRYPTION_KEY_PREVIOUS; it stays needed"),
-        KeyChecked::New(sealed) => {
-            store.records.add(&KeyCheckRecord { sealed, created_at: now }).await?;
+    loop {
+        let stored = store.records.read::<KeyCheckRecord>(KeyCheckRecord::ID).await?;
+        let sealed = stored.as_ref().map(|stored| &stored.record.sealed);
+        match first_start::check_key(&prepared.secrets, sealed, dir.dir().path().to_owned())? {
+            KeyChecked::Fits => return Ok(store),
+            KeyChecked::FitsPrevious => {
+                tracing::warn!("the data is sealed with ENCRYPTION_KEY_PREVIOUS; it stays needed");
+                return Ok(store);
+            }
+            KeyChecked::New(sealed) => {
+                match store.records.add(&KeyCheckRecord { sealed, created_at: now }).await {
+                    Ok(_) => return Ok(store),
+                    // Another node was first: its key must fit.
+                    Err(RecordError::Duplicate { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
         }
     }
-    Ok((engine, store))
 }
 
 fn price_table(settings: &Settings) -> Result<PriceTable, CommandError> {
@@ -248,6 +245,7 @@ fn relay_settings(settings: &Settings) -> RelaySettings {
         keepalive_every: settings.relay.keep_alive_every,
         drain_max: settings.relay.drain.time_max,
         drain_tokens_max: u64::from(settings.relay.drain.tokens_max),
+        store_grace: settings.store.grace,
         cooldowns: CooldownRules {
             credential,
             rate_limit,
@@ -286,20 +284,14 @@ fn password_hook(dir: &DataDir, store: &Store, clock: &Arc<dyn Clock>) -> admin:
     })
 }
 
-fn system_source(dir: &DataDir, engine: &SqliteStore, started_at: Timestamp) -> admin::SystemSource {
-    let (path, store_id, schema_version) =
-        (dir.path().to_owned(), engine.store_id().to_owned(), engine.schema_version());
+fn system_source(dir: &DataDir, engine: &Arc<OpenStore>, started_at: Timestamp) -> admin::SystemSource {
+    let (dir, engine) = (dir.clone(), Arc::clone(engine));
     Arc::new(move || SystemFacts {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         started_at,
-        store_engine: "sqlite".to_owned(),
-        schema_version,
-        store_id: store_id.clone(),
-        files: ["relay.db", "relay.db-wal", "journal.db", "journal.db-wal"].map(|name| file_size(&path, name)).into(),
+        store_engine: engine.engine().to_owned(),
+        schema_version: engine.schema_version(),
+        store_id: engine.identity().store_id.to_owned(),
+        files: engine.files(&dir),
     })
-}
-
-fn file_size(dir: &Path, name: &str) -> FileSize {
-    let bytes = std::fs::metadata(dir.join(name)).map_or(0, |found| found.len());
-    FileSize { name: name.to_owned(), bytes }
 }

@@ -1,5 +1,6 @@
 //! What the binary is made of, as a library, so that tests can use it. The order of a start: [`config`], then
-//! [`data_dir`], then [`first_start`], then the store and everything on it.
+//! [`data_dir`], then a store that other nodes share, [`first_start`],
+//! then everything else.
 
 mod books;
 pub mod cli;
@@ -15,6 +16,7 @@ pub mod note;
 mod serve;
 mod server;
 mod socket;
+mod store_engine;
 pub mod telemetry;
 mod vitals;
 mod zone;

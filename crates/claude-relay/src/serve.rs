@@ -8,7 +8,9 @@ use crate::{
     data_dir::DataDir,
     first_start,
     note::{Note, Severity},
-    server, telemetry,
+    server,
+    store_engine::OpenStore,
+    telemetry,
 };
 use std::{
     io::{self, Write},
@@ -42,6 +44,8 @@ fn run(runtime: &Runtime, loaded: Loaded) -> Result<(), CommandError> {
     // Bound before anything is made: an address in use is no start, and leaves nothing behind.
     let listener = runtime.block_on(listen(&settings))?;
     let telemetry = telemetry::start(&settings.log, Arc::clone(&clock))?;
+    // A shared store is looked at first: where other nodes have filled it, nothing is made behind their backs.
+    let shared = runtime.block_on(OpenStore::open_shared(&settings.store.engine, &dir, clock.now()))?;
     let prepared = first_start::prepare(&dir, &settings, clock.now())?;
     notes.extend(dir_notes);
     notes.extend(prepared.notes.iter().cloned());
@@ -51,7 +55,11 @@ fn run(runtime: &Runtime, loaded: Loaded) -> Result<(), CommandError> {
         let stop = CancellationToken::new();
         // Heard from here on: who stops the relay as soon as it is ready gets an orderly end too.
         let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-        let house = compose(&dir, &settings, prepared, clock, telemetry.clone(), stop.clone()).await?;
+        let engine = match shared {
+            Some(engine) => engine,
+            None => OpenStore::open_embedded(dir.dir(), clock.now())?,
+        };
+        let house = compose(&dir, &settings, engine, prepared, clock, telemetry.clone(), stop.clone()).await?;
         announce(&listener)?;
         let grace = settings.shutdown_grace;
         let serving = server::serve(listener, Arc::clone(&house.front), stop.clone(), grace);

@@ -3,7 +3,7 @@
 use crate::{
     cli::CommandError,
     config::{RedisSettings, RedisTopology, StoreEngine},
-    data_dir::{DataDir, StoreContent, StoreIdentity},
+    data_dir::{DataDir, LockedDataDir, StoreContent, StoreIdentity},
 };
 use admin::FileSize;
 use domain::Timestamp;
@@ -50,22 +50,30 @@ struct RedisUnusable {
 }
 
 impl OpenStore {
-    /// Opens what the settings name. Redis is waited for up to [`REDIS_START_MAX`].
-    pub(crate) async fn open(engine: &StoreEngine, dir: &DataDir, now: Timestamp) -> Result<Self, CommandError> {
-        match engine {
-            StoreEngine::Sqlite => {
-                let path = dir.store_file();
-                let opened = SqliteStore::open(&path, now);
-                Ok(Self::Sqlite(opened.map_err(|source| FileUnusable { path, source })?))
-            }
-            StoreEngine::Redis(settings) => {
-                let store = open_redis(settings, now).await?;
-                for warning in store.warnings() {
-                    tracing::warn!("{warning}");
-                }
-                Ok(Self::Redis(Box::new(store)))
-            }
+    /// Opens the file in the data directory, or makes it there.
+    pub(crate) fn open_embedded(dir: &DataDir, now: Timestamp) -> Result<Self, CommandError> {
+        let path = dir.store_file();
+        let opened = SqliteStore::open(&path, now);
+        Ok(Self::Sqlite(opened.map_err(|source| FileUnusable { path, source })?))
+    }
+
+    /// Opens the servers that the settings name, if they name some; they are waited for up to [`REDIS_START_MAX`]. A store that is
+    /// there already is compared with what the data directory says, and noted there.
+    pub(crate) async fn open_shared(
+        engine: &StoreEngine,
+        dir: &LockedDataDir,
+        now: Timestamp,
+    ) -> Result<Option<Self>, CommandError> {
+        let StoreEngine::Redis(settings) = engine else { return Ok(None) };
+        let store = open_redis(settings, now).await?;
+        for warning in store.warnings() {
+            tracing::warn!("{warning}");
         }
+        let store = Self::Redis(Box::new(store));
+        if store.identity().content == StoreContent::Filled {
+            dir.check_store(store.identity())?;
+        }
+        Ok(Some(store))
     }
 
     /// The ports.
@@ -141,7 +149,8 @@ impl OpenStore {
 
 async fn open_redis(settings: &RedisSettings, now: Timestamp) -> Result<RedisStore, CommandError> {
     let options = redis_options(settings)?;
-    let addresses = settings.addresses.iter().map(|(host, port)| format!("{host}:{port}")).collect::<Vec<_>>().join(", ");
+    let addresses =
+        settings.addresses.iter().map(|(host, port)| format!("{host}:{port}")).collect::<Vec<_>>().join(", ");
     let deadline = Instant::now() + REDIS_START_MAX;
     let mut is_first = true;
     loop {

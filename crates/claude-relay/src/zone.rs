@@ -21,6 +21,16 @@ pub(crate) async fn schedule(
     records: &dyn Records,
     now: Timestamp,
 ) -> Result<CalendarSchedule, RecordError> {
+    loop {
+        match settle(wanted, records, now).await {
+            // Another node was first: what it wrote is read.
+            Err(RecordError::Duplicate { .. } | RecordError::Conflict { .. }) => {}
+            settled => return settled,
+        }
+    }
+}
+
+async fn settle(wanted: &Calendar, records: &dyn Records, now: Timestamp) -> Result<CalendarSchedule, RecordError> {
     let Some(stored) = records.read::<Setting>(SETTING).await? else {
         let value = line(Timestamp::from_ms(0), wanted);
         records.add(&Setting { name: SETTING.to_owned(), value, updated_at: now }).await?;

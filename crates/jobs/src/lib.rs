@@ -33,6 +33,8 @@ pub struct Cleanup {
     pub calendar: CalendarSchedule,
     /// Days that daily usage and attempt records are kept, today not counted; none: for ever.
     pub retention_days: Option<NonZeroU32>,
+    /// This node's own name, which no other has: of several nodes on one store one does each job at a time.
+    pub node: String,
 }
 
 impl Cleanup {
@@ -48,7 +50,7 @@ impl Cleanup {
             let (job, done) = tokio::select! {
                 _ = slots.tick() => ("slots", self.slots().await),
                 _ = states.tick() => ("states", self.states().await),
-                _ = usage.tick() => ("usage", self.usage().await),
+                _ = usage.tick() => ("usage", self.alone("usage", USAGE_EVERY, self.usage()).await),
             };
             match done {
                 Ok(0) => tracing::debug!(job, "nothing to remove"),
@@ -62,10 +64,31 @@ impl Cleanup {
         self.store.leases.sweep(self.clock.now()).await
     }
 
+    /// Does `job` if no other node does it now.
+    async fn alone(
+        &self,
+        job: &'static str,
+        longest: Duration,
+        work: impl Future<Output = Result<u64, StoreError>>,
+    ) -> Result<u64, StoreError> {
+        let lock = format!("job:{job}");
+        if self.store.locks.acquire(&lock, &self.node, longest, self.clock.now()).await?.is_none() {
+            return Ok(0);
+        }
+        let done = work.await;
+        self.store.locks.release(&lock, &self.node).await?;
+        done
+    }
+
     async fn states(&self) -> Result<u64, StoreError> {
+        // Windows are counted where they are used, as slots are.
+        let windows = self.store.limits.sweep(self.clock.now()).await?;
+        Ok(windows + self.alone("states", STATES_EVERY, self.shared_states()).await?)
+    }
+
+    async fn shared_states(&self) -> Result<u64, StoreError> {
         let now = self.clock.now();
-        let mut removed = self.store.limits.sweep(now).await?;
-        removed += in_steps(|| self.store.health.sweep(now, STEP_MAX)).await?;
+        let mut removed = in_steps(|| self.store.health.sweep(now, STEP_MAX)).await?;
         removed += in_steps(|| self.store.sessions.sweep(now, STEP_MAX)).await?;
         removed += in_steps(|| self.store.affinity.sweep(now, STEP_MAX)).await?;
         Ok(removed)
@@ -116,6 +139,34 @@ mod tests {
             Ok(now)
         };
         assert_eq!(in_steps(step).await.expect("no error"), 2500);
+    }
+
+    struct Standing(Timestamp);
+
+    impl Clock for Standing {
+        fn now(&self) -> Timestamp {
+            self.0
+        }
+    }
+
+    fn node(store: &Store, name: &str) -> Cleanup {
+        Cleanup {
+            store: store.clone(),
+            clock: Arc::new(Standing(Timestamp::from_ms(0))),
+            calendar: CalendarSchedule::new(Calendar::utc()),
+            retention_days: None,
+            node: name.to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn of_several_nodes_one_does_a_job_at_a_time() {
+        let store = store::memory::store();
+        let (one, other) = (node(&store, "one"), node(&store, "other"));
+        let minute = Duration::from_secs(60);
+        let work = async { Ok(other.alone("x", minute, async { Ok(7) }).await? + 1) };
+        assert_eq!(one.alone("x", minute, work).await.expect("no error"), 1, "the other one leaves it alone");
+        assert_eq!(other.alone("x", minute, async { Ok(7) }).await.expect("no error"), 7, "afterwards it may");
     }
 
     #[test]

@@ -2,13 +2,16 @@
 
 use crate::{directory::Seat, standing::Standing};
 use domain::{AccountId, Cooldown, CooldownScope, Timestamp};
-use std::sync::Arc;
-use store::Health;
+use std::{sync::Arc, time::Duration};
+use store::{Health, StoreError, error::StoreFailure};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// Findings that may wait. More at once is a storm of failures: the seats know of them all the same.
 const FINDINGS_MAX: usize = 1024;
+
+/// How long is waited before a finding is tried to be written again. What comes meanwhile waits in the queue.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Something learnt about an account.
 #[derive(Debug)]
@@ -89,15 +92,18 @@ impl HealthWriter {
                 () = stop.cancelled() => None,
             };
             let Some(finding) = finding else { return };
-            let written = match &finding.what {
-                Found::Cooldown(cooldown) => health.begin(&finding.account, cooldown).await.map(drop),
-                Found::Recovered => recovered(&*health, &finding.account, now()).await,
-            };
-            finding.standing.written();
-            if let Err(error) = written {
-                tracing::warn!(error = %error, "an account's state could not be written");
-                continue;
+            let mut is_told = false;
+            while let Err(error) = write(&*health, &finding, now()).await {
+                if !is_told {
+                    tracing::warn!(error = %error, "an account's state could not be written; it is tried again until it can");
+                    is_told = true;
+                }
+                if error.kind != StoreFailure::Unavailable || stop.is_cancelled() {
+                    break;
+                }
+                tokio::time::sleep(RETRY_AFTER).await;
             }
+            finding.standing.written();
             // Notices that came while it was on its way were passed over: what they spoke of is read now.
             let reading = finding.standing.begin_reading();
             if let Ok(stored) = health.of(&finding.account, now()).await {
@@ -107,8 +113,15 @@ impl HealthWriter {
     }
 }
 
+async fn write(health: &dyn Health, finding: &Finding, now: Timestamp) -> Result<(), StoreError> {
+    match &finding.what {
+        Found::Cooldown(cooldown) => health.begin(&finding.account, cooldown).await.map(drop),
+        Found::Recovered => recovered(health, &finding.account, now).await,
+    }
+}
+
 /// Ends what was only a doubt; a limit that began in the meantime stays.
-async fn recovered(health: &dyn Health, account: &AccountId, now: Timestamp) -> Result<(), store::StoreError> {
+async fn recovered(health: &dyn Health, account: &AccountId, now: Timestamp) -> Result<(), StoreError> {
     for cooldown in health.of(account, now).await? {
         if cooldown.scope == CooldownScope::Account && !cooldown.cause.excludes() {
             health.end(account, Some(&cooldown.scope)).await?;

@@ -1,18 +1,26 @@
 //! The keys in use, by hash: looked up once, right again within a second of a change. No clear key is ever kept.
+//!
+//! Where notices of changes may have been missed, what is kept is doubted: it is looked up again when it is next used. While the
+//! store cannot be asked, a known key goes on for the grace that the operator has set, counted from the first doubt.
 
 use domain::{ApiKey, Expiry, KeyHash, KeyId, Timestamp};
+use parking_lot::Mutex;
 use quick_cache::{UnitWeighter, sync::Cache};
 use std::{
+    collections::VecDeque,
     hash::Hash,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 use store::{
     Family, RecordError, Records, StoreError,
+    error::StoreFailure,
     records::{Condition, TypedRecords, Versioned},
 };
+use tokio::time::Instant;
 
 /// Keys kept in memory, the unknown ones included, so that neither a large team nor a flood of wrong keys costs a
 /// look-up per request. An entry takes about half a kilobyte.
@@ -30,13 +38,65 @@ pub(crate) enum KnownKey {
     Unknown,
 }
 
+/// Doubts that are remembered: a key that was last looked up before so many is not believed without the store.
+const DOUBTS_MAX: usize = 64;
+
 /// The cache of keys.
 pub(crate) struct Keys {
     records: Arc<dyn Records>,
-    by_hash: Cache<KeyHash, KnownKey>,
+    by_hash: Cache<KeyHash, Kept>,
     hashes: Cache<KeyId, KeyHash>,
     /// Grows with every change that is heard of: a look-up that began before it does not fill the cache.
     generation: AtomicU64,
+    doubts: Mutex<Doubts>,
+    grace: Duration,
+}
+
+/// What is known, and how many doubts there had been when it was looked up.
+#[derive(Debug, Clone)]
+struct Kept {
+    known: KnownKey,
+    doubts: u64,
+}
+
+/// When notices may have been missed.
+#[derive(Debug, Default)]
+struct Doubts {
+    count: u64,
+    /// The latest, the oldest first.
+    began: VecDeque<Instant>,
+}
+
+impl Doubts {
+    fn add(&mut self, now: Instant) {
+        self.count += 1;
+        self.began.push_back(now);
+        if self.began.len() > DOUBTS_MAX {
+            self.began.pop_front();
+        }
+    }
+
+    /// Since when what was looked up after so many doubts is doubted; none while it is not.
+    fn since(&self, doubts: u64) -> Option<Doubted> {
+        let later = usize::try_from(self.count - doubts).ok().filter(|later| *later > 0)?;
+        let first = self.began.len().checked_sub(later).map(|place| self.began[place]);
+        Some(first.map_or(Doubted::Longer, Doubted::Since))
+    }
+}
+
+/// How long something has been doubted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubted {
+    Since(Instant),
+    /// For longer than is remembered.
+    Longer,
+}
+
+impl Doubted {
+    /// Whether it may still be believed at `now`.
+    fn is_within(self, grace: Duration, now: Instant) -> bool {
+        matches!(self, Self::Since(since) if now.duration_since(since) < grace)
+    }
 }
 
 fn cache<K: Eq + Hash, V: Clone>() -> Cache<K, V> {
@@ -44,24 +104,43 @@ fn cache<K: Eq + Hash, V: Clone>() -> Cache<K, V> {
 }
 
 impl Keys {
-    pub(crate) fn new(records: Arc<dyn Records>) -> Self {
-        let (by_hash, hashes) = (cache(), cache());
-        Self { records, by_hash, hashes, generation: AtomicU64::new(0) }
+    /// Keys of `records`; known ones go on for `grace` while it is away.
+    pub(crate) fn new(records: Arc<dyn Records>, grace: Duration) -> Self {
+        let (by_hash, hashes, doubts) = (cache(), cache(), Mutex::default());
+        Self { records, by_hash, hashes, generation: AtomicU64::new(0), doubts, grace }
     }
 
     /// The key with this hash. Cancel-safe.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot say, and nothing is known that is within the grace.
     pub(crate) async fn find(&self, hash: &KeyHash) -> Result<KnownKey, StoreError> {
-        if let Some(known) = self.by_hash.get(hash) {
-            return Ok(known);
+        let kept = self.by_hash.get(hash);
+        let doubted = kept.as_ref().and_then(|kept| self.doubts.lock().since(kept.doubts));
+        match (kept, doubted) {
+            (Some(kept), None) => Ok(kept.known),
+            (Some(Kept { known: KnownKey::Known(key), .. }), Some(doubted)) => match self.look_up(hash).await {
+                Err(error) if error.kind == StoreFailure::Unavailable => {
+                    let goes_on = doubted.is_within(self.grace, Instant::now());
+                    if goes_on { Ok(KnownKey::Known(key)) } else { Err(error) }
+                }
+                found => found,
+            },
+            // That a key is nobody's is not believed for longer than is sure.
+            (None, _) | (Some(Kept { known: KnownKey::Unknown, .. }), Some(_)) => self.look_up(hash).await,
         }
-        let generation = self.generation.load(Ordering::Acquire);
+    }
+
+    async fn look_up(&self, hash: &KeyHash) -> Result<KnownKey, StoreError> {
+        let (generation, doubts) = (self.generation.load(Ordering::Acquire), self.doubts.lock().count);
         let row = self.records.find(Family::ApiKeyHash, &hash.to_string()).await?;
         let known = match row {
             Some(row) => KnownKey::Known(Arc::new(Versioned::<ApiKey>::read(Family::ApiKey, &row)?.record)),
             None => KnownKey::Unknown,
         };
         if self.generation.load(Ordering::Acquire) == generation {
-            self.keep(*hash, known.clone());
+            self.keep(*hash, known.clone(), doubts);
             if self.generation.load(Ordering::Acquire) != generation {
                 // A change was heard of in between: it may have been read before, and kept behind it.
                 self.by_hash.remove(hash);
@@ -73,22 +152,25 @@ impl Keys {
     /// Reads again what has changed. Until it returns, requests may still see the key as it was.
     pub(crate) async fn refresh(&self, id: &KeyId) {
         self.generation.fetch_add(1, Ordering::AcqRel);
-        if let Some(hash) = self.hashes.get(id) {
-            self.by_hash.remove(&hash);
-        }
+        let doubts = self.doubts.lock().count;
         match self.records.read::<ApiKey>(id.as_str()).await {
-            Ok(Some(found)) => self.keep(found.record.hash, KnownKey::Known(Arc::new(found.record))),
-            Ok(None) => {}
+            Ok(found) => {
+                if let Some(hash) = self.hashes.get(id) {
+                    self.by_hash.remove(&hash);
+                }
+                if let Some(found) = found {
+                    self.keep(found.record.hash, KnownKey::Known(Arc::new(found.record)), doubts);
+                }
+            }
             // Whoever asks next reads it from the store.
-            Err(_) => self.forget_all(),
+            Err(_) => self.doubt_all(),
         }
     }
 
-    /// Something was missed: nothing kept is believed any more.
-    pub(crate) fn forget_all(&self) {
+    /// Something may have been missed: what is kept is looked up again when it is next used.
+    pub(crate) fn doubt_all(&self) {
         self.generation.fetch_add(1, Ordering::AcqRel);
-        self.by_hash.clear();
-        self.hashes.clear();
+        self.doubts.lock().add(Instant::now());
     }
 
     /// Writes the first use of `key`, unless another request was first; returns the key with its end.
@@ -109,10 +191,52 @@ impl Keys {
         Ok(Arc::new(found.record))
     }
 
-    fn keep(&self, hash: KeyHash, known: KnownKey) {
+    fn keep(&self, hash: KeyHash, known: KnownKey, doubts: u64) {
         if let KnownKey::Known(key) = &known {
             self.hashes.insert(key.id.clone(), hash);
         }
-        self.by_hash.insert(hash, known);
+        self.by_hash.insert(hash, Kept { known, doubts });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GRACE: Duration = Duration::from_secs(60);
+
+    fn later(now: Instant, seconds: u64) -> Instant {
+        now + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn what_was_looked_up_after_the_last_doubt_is_sure() {
+        let (mut doubts, now) = (Doubts::default(), Instant::now());
+        assert_eq!(doubts.since(0), None);
+        doubts.add(now);
+        assert_eq!((doubts.since(0), doubts.since(1)), (Some(Doubted::Since(now)), None));
+    }
+
+    #[test]
+    fn the_grace_counts_from_the_first_doubt_and_not_anew_from_later_ones() {
+        let (mut doubts, now) = (Doubts::default(), Instant::now());
+        doubts.add(now);
+        doubts.add(later(now, 50));
+        let doubted = doubts.since(0).expect("doubted");
+        assert!(doubted.is_within(GRACE, later(now, 59)));
+        assert!(!doubted.is_within(GRACE, later(now, 60)));
+        assert!(doubts.since(1).expect("doubted").is_within(GRACE, later(now, 109)), "looked up in between");
+        assert!(!doubted.is_within(Duration::ZERO, now), "no grace at all");
+    }
+
+    #[test]
+    fn what_was_looked_up_before_more_doubts_than_are_remembered_is_not_believed() {
+        let (mut doubts, now) = (Doubts::default(), Instant::now());
+        for _ in 0..=DOUBTS_MAX {
+            doubts.add(now);
+        }
+        assert_eq!(doubts.since(0), Some(Doubted::Longer));
+        assert!(!Doubted::Longer.is_within(GRACE, now));
+        assert_eq!(doubts.since(1), Some(Doubted::Since(now)));
     }
 }

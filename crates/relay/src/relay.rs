@@ -81,7 +81,7 @@ impl Relay {
         // Subscribed before the first reading: what changes in between is heard afterwards.
         let subscription = store.events.subscribe();
         let relay = Arc::new(Self {
-            keys: Keys::new(Arc::clone(&store.records)),
+            keys: Keys::new(Arc::clone(&store.records), settings.store_grace),
             accounts: Directory::new(store.clone(), keyring),
             buffers: Budget::new(settings.buffer_bytes_max, settings.buffer_wait_max),
             prices: Prices::new(prices),

@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Weak},
     time::Duration,
 };
-use store::{Acquired, LeaseId, LeaseSubject, Leases};
+use store::{Acquired, LeaseId, LeaseSubject, Leases, error::StoreFailure};
 
 /// How long a slot is held without renewal; longer than two renewals, so that one missed renewal loses nothing.
 pub(crate) const LEASE_TTL: Duration = Duration::from_secs(90);
@@ -94,8 +94,15 @@ impl Relay {
                 Some(lease)
             }
             Ok(Acquired::Full { .. }) => None,
+            // While the store is away this node keeps the ceiling by itself: other nodes' slots are not counted.
+            Err(error) if error.kind == StoreFailure::Unavailable && self.held.count(&subject) < ceiling.get() => {
+                tracing::debug!(account.id = %seat.account.id, error = %error, "a slot is counted on this node alone");
+                let lease = Arc::new(Lease { leases, subject, id });
+                self.held.watch(&lease);
+                Some(lease)
+            }
             Err(error) => {
-                tracing::error!(account.id = %seat.account.id, error = %error, "a slot could not be taken");
+                tracing::debug!(account.id = %seat.account.id, error = %error, "a slot could not be taken");
                 None
             }
         }
@@ -115,6 +122,13 @@ pub(crate) struct HeldLeases(parking_lot::Mutex<Vec<Weak<Lease>>>);
 impl HeldLeases {
     fn watch(&self, lease: &Arc<Lease>) {
         self.0.lock().push(Arc::downgrade(lease));
+    }
+
+    /// How many of `subject` are held.
+    fn count(&self, subject: &LeaseSubject) -> u32 {
+        let held = self.0.lock();
+        let own = held.iter().filter_map(Weak::upgrade).filter(|lease| lease.subject == *subject).count();
+        u32::try_from(own).unwrap_or(u32::MAX)
     }
 
     /// Those that are still held; forgets the others.

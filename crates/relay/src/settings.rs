@@ -24,6 +24,8 @@ pub struct RelaySettings {
     pub drain_max: Duration,
     /// Output tokens, as far as known or estimated, at which a drain ends.
     pub drain_tokens_max: u64,
+    /// How long keys that are known go on while the store cannot be asked about them.
+    pub store_grace: Duration,
     /// What failures do to accounts.
     pub cooldowns: CooldownRules,
 }

@@ -13,6 +13,8 @@ const RETRY_AFTER: Duration = Duration::from_millis(250);
 struct Stale {
     accounts: bool,
     prices: bool,
+    /// That it cannot be read has been told.
+    is_told: bool,
 }
 
 impl Relay {
@@ -40,8 +42,8 @@ impl Relay {
                 stale.accounts |= self.accounts.refresh_health(&account, self.clock.now()).await.is_err();
             }
             Event::Lost => {
-                self.keys.forget_all();
-                *stale = Stale { accounts: true, prices: true };
+                self.keys.doubt_all();
+                (stale.accounts, stale.prices) = (true, true);
             }
         }
     }
@@ -53,15 +55,34 @@ impl Relay {
     }
 
     async fn read_again(&self, stale: &mut Stale) {
+        let mut trouble = None;
         if stale.accounts {
-            stale.accounts = self.accounts.reload(self.clock.now()).await.inspect_err(not_read).is_err();
+            let read = self.accounts.reload(self.clock.now()).await;
+            stale.accounts = read.is_err();
+            trouble = read.err();
         }
         if stale.prices {
-            stale.prices = self.prices.reload(&*self.store.records).await.inspect_err(not_read).is_err();
+            let read = self.prices.reload(&*self.store.records).await;
+            stale.prices = read.is_err();
+            trouble = trouble.or(read.err());
         }
+        stale.tell(trouble);
     }
 }
 
-fn not_read(error: &StoreError) {
-    tracing::error!(error = %error, "what has changed could not be read; what was known stays in use");
+impl Stale {
+    /// Says once that something cannot be read, and once that it was.
+    fn tell(&mut self, trouble: Option<StoreError>) {
+        match trouble {
+            Some(error) if !self.is_told => {
+                tracing::error!(error = %error, "what has changed could not be read; what was known stays in use");
+                self.is_told = true;
+            }
+            None if self.is_told => {
+                tracing::info!("what has changed is read again");
+                self.is_told = false;
+            }
+            _ => {}
+        }
+    }
 }

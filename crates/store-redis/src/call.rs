@@ -121,7 +121,6 @@ impl Call {
     }
 
     /// Whether it is a script that is known by its digest.
-    #[cfg(feature = "twice")]
     pub(crate) const fn is_script(&self) -> bool {
         self.script.is_some()
     }

@@ -144,10 +144,9 @@ impl Engine {
         if lane == Lane::Request {
             self.0.round_trips.fetch_add(1, Ordering::Relaxed);
         }
-        if !self.0.breaker.lock().lets_through(Instant::now()) {
+        if !self.0.breaker.lock().lets_through() {
             return Err(StoreError::new(operation, StoreFailure::Unavailable).caused_by(Spared));
         }
-        #[cfg(feature = "twice")]
         if self.0.repeat == Repeat::Twice {
             let scripts = calls.iter().filter(|call| call.is_script()).cloned().collect::<Vec<_>>();
             self.send_in_time(lane, operation, scripts).await?;
@@ -177,7 +176,7 @@ impl Engine {
                 }
             }
             Some(error) => {
-                if breaker.failed(Instant::now()) {
+                if breaker.failed() {
                     tracing::error!(error = %error, "the store does not answer; it is spared until it does");
                 }
             }

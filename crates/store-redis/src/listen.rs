@@ -126,6 +126,8 @@ impl Ears {
                 self.announcer.local().lose();
             }
             sleep(RETRY_AFTER).await;
+            // Nobody else asks while the store is spared: this finds out that it answers again.
+            self.beat().await;
             match self.subscribe().await {
                 Ok(subscribed) => {
                     tracing::info!("notices of other nodes are heard again");

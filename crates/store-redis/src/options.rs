@@ -57,6 +57,5 @@ pub enum Repeat {
     /// Once, unless a reply is lost.
     Once,
     /// Twice, the second reply counts: what a lost reply does, made the rule. For tests.
-    #[cfg(feature = "twice")]
     Twice,
 }

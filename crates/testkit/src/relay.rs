@@ -4,4 +4,4 @@ mod admin;
 mod process;
 
 pub use admin::{AdminClient, AdminError, IssuedKey};
-pub use process::{ADMIN_PASSWORD, ADMIN_USERNAME, RelayCommand, RelayProcess, StartError};
+pub use process::{ADMIN_PASSWORD, ADMIN_USERNAME, RelayCommand, RelayProcess, StartError, StoreServers};

@@ -2,11 +2,13 @@
 
 use super::{
     layers::Layers,
-    parse::{self, Endpoint},
+    parse::{self, Endpoint, StoreKind},
     reader::Reader,
+    redis::{RedisSettings, RedisTls, RedisTopology, RedisUrl},
     settings::{
         AdminSettings, BookSettings, CooldownSettings, DrainSettings, FirstAdmin, ListenSettings, LogSettings,
-        MetricsSettings, RelaySettings, RequestSettings, SecretSettings, Settings, UpstreamSettings,
+        MetricsSettings, RelaySettings, RequestSettings, SecretSettings, Settings, StoreEngine, StoreSettings,
+        UpstreamSettings,
     },
     table,
 };
@@ -31,7 +33,7 @@ pub(super) fn settings(layers: &Layers, memory_bytes: Option<u64>, notes: &mut V
     let settings = Settings {
         log: log(read, &data_dir),
         data_dir,
-        store: read.get(&table::STORE),
+        store: store(read, notes),
         listen: ListenSettings { endpoint: endpoint(read), trusted_hops: read.get(&table::TRUST_PROXY) },
         secrets: SecretSettings {
             encryption_key: read.optional(&table::ENCRYPTION_KEY),
@@ -53,6 +55,68 @@ pub(super) fn settings(layers: &Layers, memory_bytes: Option<u64>, notes: &mut V
         shutdown_grace: read.get(&table::SHUTDOWN_GRACE),
     };
     (settings, reader.into_problems())
+}
+
+/// Redis where an address is given, unless somebody says otherwise.
+fn store(read: &mut Reader<'_>, notes: &mut Vec<Note>) -> StoreSettings {
+    let grace = read.get(&table::STORE_GRACE);
+    let redis = redis_settings(read, notes);
+    let engine = match (read.optional(&table::STORE), redis) {
+        (Some(StoreKind::Redis) | None, Some(redis)) => StoreEngine::Redis(Box::new(redis)),
+        (None, None) => StoreEngine::Sqlite,
+        (Some(StoreKind::Sqlite), redis) => {
+            if redis.is_some() {
+                notes.push(Note::warning(
+                    "Redis is not used: `store` is `sqlite`, records are kept in the embedded store",
+                ));
+            }
+            StoreEngine::Sqlite
+        }
+        (Some(StoreKind::Redis), None) => {
+            read.refuse("`store` is `redis`, but nothing says where: set REDIS_URL, or REDIS_HOST.".to_owned());
+            StoreEngine::Sqlite
+        }
+    };
+    StoreSettings { engine, grace }
+}
+
+fn redis_settings(read: &mut Reader<'_>, notes: &mut Vec<Note>) -> Option<RedisSettings> {
+    let (url, host, port) =
+        (read.optional(&table::REDIS_URL), read.optional(&table::REDIS_HOST), read.get(&table::REDIS_PORT));
+    let (username, password) = (read.optional(&table::REDIS_USERNAME), read.optional(&table::REDIS_PASSWORD));
+    let (database, is_tls) = (read.get(&table::REDIS_DB), read.get(&table::REDIS_ENABLE_TLS));
+    let ca_file = read.optional(&table::REDIS_CA_FILE);
+    let key_prefix = read.optional(&table::REDIS_KEY_PREFIX).unwrap_or_default();
+    let timeout = read.get(&table::REDIS_TIMEOUT);
+    if url.is_some() && host.is_some() {
+        notes.push(Note::hint("`redis.host` is not used, because `redis.url` is set too"));
+    }
+    let from_parts = || {
+        let addresses = vec![(host?, port)];
+        Some(RedisUrl {
+            addresses,
+            topology: RedisTopology::Single,
+            is_tls,
+            username: None,
+            password: None,
+            database: None,
+        })
+    };
+    let RedisUrl { addresses, topology, is_tls, username: own_name, password: own_password, database: own_database } =
+        url.or_else(from_parts)?;
+    if matches!(topology, RedisTopology::Cluster) && database != 0 {
+        read.refuse(format!("`redis.db` is {database}, but a Cluster has only database 0."));
+    }
+    Some(RedisSettings {
+        addresses,
+        topology,
+        tls: is_tls.then_some(RedisTls { ca_file }),
+        username: own_name.or(username),
+        password: own_password.or(password),
+        database: own_database.unwrap_or(database),
+        key_prefix,
+        timeout,
+    })
 }
 
 /// `listen`, unless `host` or `port` was given in a place that goes before its own.

@@ -3,12 +3,6 @@
 use super::Environment;
 use crate::note::Note;
 
-/// What the environment of the earlier service gives rise to.
-pub(super) struct Review {
-    pub(super) problems: Vec<String>,
-    pub(super) notes: Vec<Note>,
-}
-
 /// Settings of the earlier service that this version does not use. A `*` at the end stands for any ending.
 pub(super) const UNUSED: &[&str] = &[
     "ACCOUNT_TEST_SCHEDULER_ENABLED",
@@ -51,33 +45,12 @@ pub(super) const UNUSED: &[&str] = &[
     "WEB_SESSION_SECRET",
 ];
 
-/// Names that say that the data is in Redis.
-const REDIS_PLACES: &[&str] = &["REDIS_URL", "REDIS_HOST"];
-
-const REDIS_PREFIX: &str = "REDIS_";
-
-/// Looks through the names that are set. `store_is_given`: somebody said expressly which store to use.
-pub(super) fn review(environment: &Environment, store_is_given: bool) -> Review {
+/// Says what of the names that are set is not used.
+pub(super) fn review(environment: &Environment) -> Vec<Note> {
     let unused = environment.names().filter(|name| is_unused(name)).map(|name| {
         Note::warning(format!("the earlier service's setting {name} is understood, but not used yet by this version"))
     });
-    let mut notes: Vec<Note> = unused.collect();
-    let mut problems = Vec::new();
-    let place = REDIS_PLACES.iter().find(|name| environment.get(name).is_some());
-    match place {
-        Some(place) if !store_is_given => problems.push(format!(
-            "{place} is set, but this version keeps its records in the embedded store and cannot use Redis yet. To start \
-             on the embedded store, set STORE=sqlite (or `store = \"sqlite\"` in the file, or --store sqlite); it does \
-             not see what is in Redis. Otherwise take {place} out of the environment."
-        )),
-        _ => notes.extend(
-            environment
-                .names()
-                .filter(|name| name.starts_with(REDIS_PREFIX))
-                .map(|name| Note::warning(format!("{name} is not used: records are kept in the embedded store"))),
-        ),
-    }
-    Review { problems, notes }
+    unused.collect()
 }
 
 fn is_unused(name: &str) -> bool {

@@ -12,7 +12,7 @@ pub struct Flags {
     /// Directory that everything lasting is kept in [default: ./data]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<String>,
-    /// Where records are kept: sqlite
+    /// Where records are kept: sqlite, redis [default: redis if the environment says where it is, else sqlite]
     #[arg(long, value_name = "KIND")]
     pub store: Option<String>,
     /// Address and port to listen on [default: 127.0.0.1:3000]

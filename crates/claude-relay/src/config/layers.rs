@@ -97,10 +97,6 @@ impl Layers {
         self.given.get(spec.name)
     }
 
-    pub(super) fn is_given(&self, spec: &Spec) -> bool {
-        self.given.contains_key(spec.name)
-    }
-
     pub(super) fn rank(&self, spec: &Spec) -> Rank {
         match self.get(spec).map(|given| &given.source) {
             None => Rank::Default,

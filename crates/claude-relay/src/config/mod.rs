@@ -12,6 +12,7 @@ mod flags;
 mod layers;
 mod parse;
 mod reader;
+mod redis;
 pub mod reference;
 mod setting;
 mod settings;
@@ -20,10 +21,12 @@ mod table;
 pub use environment::Environment;
 pub use flags::Flags;
 pub(crate) use parse::admin_username;
-pub use parse::{Endpoint, LogFormat, LogLevel, Retention, StoreKind};
+pub use parse::{Endpoint, LogFormat, LogLevel, Retention};
+pub use redis::{RedisSettings, RedisTls, RedisTopology};
 pub use settings::{
     AdminSettings, BookSettings, CooldownSettings, DrainSettings, FirstAdmin, ListenSettings, LogSettings,
-    MetricsSettings, RelaySettings, RequestSettings, SecretSettings, Settings, UpstreamSettings,
+    MetricsSettings, RelaySettings, RequestSettings, SecretSettings, Settings, StoreEngine, StoreSettings,
+    UpstreamSettings,
 };
 
 use crate::note::Note;
@@ -70,9 +73,7 @@ pub struct ConfigError {
 pub fn load(inputs: &Inputs) -> Result<Loaded, ConfigError> {
     let found = layers::find_file(inputs).map_err(|problem| ConfigError { problems: vec![problem] })?;
     let (layers, mut problems) = Layers::collect(found.as_ref(), inputs);
-    let earlier = earlier::review(&inputs.environment, layers.is_given(&table::STORE.spec));
-    problems.extend(earlier.problems);
-    let mut notes = earlier.notes;
+    let mut notes = earlier::review(&inputs.environment);
     let (settings, found_problems) = build::settings(&layers, inputs.memory_bytes, &mut notes);
     problems.extend(found_problems);
     if problems.is_empty() {

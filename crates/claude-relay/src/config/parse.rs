@@ -1,5 +1,6 @@
 //! Reading the text of a setting as its value. Says what a value must be; where it came from is known elsewhere.
 
+use super::redis::{self, RedisUrl};
 use super::setting::Kind;
 use domain::Calendar;
 use secrecy::SecretString;
@@ -18,9 +19,11 @@ pub type Endpoint = SocketAddr;
 
 /// Where records are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StoreKind {
+pub(super) enum StoreKind {
     /// The embedded store.
     Sqlite,
+    /// Redis.
+    Redis,
 }
 
 /// How long usage is kept.
@@ -69,6 +72,18 @@ const RETENTION_DAYS_MAX: u64 = 36_500;
 /// Longest span: a day. What is longer belongs to an operator's hand, not to a clock.
 const SPAN_MAX: Duration = Duration::from_secs(24 * 3600);
 
+/// Longest prefix of keys in bytes: it stands in front of each.
+const REDIS_PREFIX_BYTES_MAX: usize = 64;
+
+/// Shortest time for a call to Redis: less is a round trip across the world.
+const REDIS_TIMEOUT_MIN: Duration = Duration::from_millis(100);
+
+/// Longest time for a call to Redis: clients have given up by then.
+const REDIS_TIMEOUT_MAX: Duration = Duration::from_secs(60);
+
+/// Longest grace: a key that was taken away must not work for longer.
+const GRACE_MAX: Duration = Duration::from_secs(3600);
+
 /// Longest session: a year.
 const SESSION_LIFETIME_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -79,7 +94,17 @@ const USERNAME_CHARS_MAX: usize = 64;
 const METRICS_TOKEN_CHARS_MIN: usize = 16;
 
 pub(super) const PATH: Kind<PathBuf> = Kind { parse: path, describe: "a path" };
-pub(super) const STORE: Kind<StoreKind> = Kind { parse: store, describe: "`sqlite`" };
+pub(super) const STORE: Kind<StoreKind> = Kind { parse: store, describe: "`sqlite`, `redis`" };
+pub(super) const REDIS_URL: Kind<RedisUrl> =
+    Kind { parse: redis::url, describe: "an address, as `redis://:password@host:6379/0`" };
+pub(super) const REDIS_HOST: Kind<String> = Kind { parse: redis_host, describe: "a host name or an IP address" };
+pub(super) const REDIS_DB: Kind<u32> = Kind { parse: whole::<0, 65_535>, describe: "0 to 65535" };
+pub(super) const REDIS_NAME: Kind<String> = Kind { parse: redis_name, describe: "a name" };
+pub(super) const REDIS_PASSWORD: Kind<SecretString> = Kind { parse: redis_password, describe: "a password" };
+pub(super) const REDIS_PREFIX: Kind<String> =
+    Kind { parse: redis_prefix, describe: "up to 64 characters out of `A-Z a-z 0-9 _ . : -`" };
+pub(super) const REDIS_TIMEOUT: Kind<Duration> = Kind { parse: redis_timeout, describe: "a time, 100ms to 1m" };
+pub(super) const GRACE: Kind<Duration> = Kind { parse: grace, describe: "a time, 0s to 1h" };
 pub(super) const ENDPOINT: Kind<Endpoint> =
     Kind { parse: endpoint, describe: "`ADDRESS:PORT`, as `127.0.0.1:3000` or `[::1]:3000`" };
 pub(super) const HOST: Kind<IpAddr> = Kind { parse: host, describe: "an IP address, or `localhost`" };
@@ -127,8 +152,40 @@ fn path(text: &str) -> Parsed<PathBuf> {
 fn store(text: &str) -> Parsed<StoreKind> {
     match text {
         "sqlite" => Ok(StoreKind::Sqlite),
-        _ => Err("must be `sqlite`: this version has no other store".to_owned()),
+        "redis" => Ok(StoreKind::Redis),
+        _ => Err("must be `sqlite` or `redis`".to_owned()),
     }
+}
+
+fn redis_host(text: &str) -> Parsed<String> {
+    let plain = !text.is_empty() && !text.contains(['/', '@', ' ', ',']) && !text.contains(char::is_control);
+    if plain { Ok(text.to_owned()) } else { Err("must be one host; several go into REDIS_URL".to_owned()) }
+}
+
+fn redis_name(text: &str) -> Parsed<String> {
+    let plain = !text.is_empty() && !text.contains(char::is_control);
+    if plain { Ok(text.to_owned()) } else { Err("must be a text without control characters".to_owned()) }
+}
+
+fn redis_password(text: &str) -> Parsed<SecretString> {
+    redis_name(text).map(SecretString::from)
+}
+
+fn redis_prefix(text: &str) -> Parsed<String> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte));
+    let fits = plain && text.len() <= REDIS_PREFIX_BYTES_MAX;
+    if fits { Ok(text.to_owned()) } else { Err("must be up to 64 characters out of A-Z a-z 0-9 _ . : -".to_owned()) }
+}
+
+fn redis_timeout(text: &str) -> Parsed<Duration> {
+    let timeout = timeout(text)?;
+    let fits = (REDIS_TIMEOUT_MIN..=REDIS_TIMEOUT_MAX).contains(&timeout);
+    if fits { Ok(timeout) } else { Err("must be between 100ms and 1m".to_owned()) }
+}
+
+fn grace(text: &str) -> Parsed<Duration> {
+    let grace = span(text)?;
+    if grace <= GRACE_MAX { Ok(grace) } else { Err("must be at most 1h".to_owned()) }
 }
 
 fn endpoint(text: &str) -> Parsed<Endpoint> {

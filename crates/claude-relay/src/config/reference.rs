@@ -28,14 +28,6 @@ Secrets stand in the environment only: files are copied and shared, and flags sh
 environment does not give is made at the first start and kept in `secrets.env` in the data directory (mode 0600).
 ";
 
-const REDIS: &str = "\
-## Redis
-
-This version keeps its records in the embedded store. When `REDIS_URL` or `REDIS_HOST` is set, the relay does not start,
-so that nobody serves from an empty store by mistake; `STORE=sqlite` says that the embedded store is meant, and the
-`REDIS_*` variables are then named in a warning each.
-";
-
 /// The whole page, as Markdown.
 #[must_use]
 pub fn markdown() -> String {
@@ -43,8 +35,6 @@ pub fn markdown() -> String {
     for spec in table::ALL {
         page.push_str(&section(spec));
     }
-    page.push('\n');
-    page.push_str(REDIS);
     page.push_str(
         "\n## Settings of the earlier service that are not used yet\n\n\
          Each one that is set is named in a warning at the start.\n\n",

@@ -1,6 +1,9 @@
 //! The settings as values. Nothing here can be wrong any more; `Debug` shows no secret.
 
-use super::parse::{Endpoint, LogFormat, LogLevel, Retention, StoreKind};
+use super::{
+    parse::{Endpoint, LogFormat, LogLevel, Retention},
+    redis::RedisSettings,
+};
 use domain::Calendar;
 use secrecy::SecretString;
 use std::{path::PathBuf, time::Duration};
@@ -12,7 +15,7 @@ pub struct Settings {
     /// The data directory; relative to the working directory unless absolute.
     pub data_dir: PathBuf,
     /// Where records are kept.
-    pub store: StoreKind,
+    pub store: StoreSettings,
     /// Where to listen.
     pub listen: ListenSettings,
     /// The installation's secrets, as far as the environment gives them.
@@ -39,6 +42,24 @@ pub struct Settings {
     pub admin: AdminSettings,
     /// How long running streams may go on when the relay is asked to stop.
     pub shutdown_grace: Duration,
+}
+
+/// Where records are kept.
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    /// By what.
+    pub engine: StoreEngine,
+    /// How long known keys go on while the store is away; zero: not at all.
+    pub grace: Duration,
+}
+
+/// What keeps the records.
+#[derive(Debug, Clone)]
+pub enum StoreEngine {
+    /// The embedded store.
+    Sqlite,
+    /// Redis, which other nodes may share.
+    Redis(Box<RedisSettings>),
 }
 
 /// Where to listen.

@@ -2,6 +2,7 @@
 
 use super::{
     parse::{self, Endpoint, LogFormat, LogLevel, Retention, StoreKind},
+    redis::RedisUrl,
     setting::{Earlier, Optional, Setting, Spec},
 };
 use domain::Calendar;
@@ -16,11 +17,83 @@ pub(super) static DATA_DIR: Setting<PathBuf> = Setting::new(
     "./data",
 );
 
-pub(super) static STORE: Setting<StoreKind> = Setting::new(
-    Spec::new("store", "Where records are kept. `sqlite` is the embedded store, `relay.db` in the data directory. Say so expressly when \
-     `REDIS_HOST` or `REDIS_URL` is set; the relay does not start on another store than the environment names.").flag("--store"),
+pub(super) static STORE: Optional<StoreKind> = Optional::new(
+    Spec::new("store", "Where records are kept. `sqlite` is the embedded store, `relay.db` in the data directory; `redis` is a server, \
+     or several, that other nodes may share. Say `sqlite` expressly to use the embedded store although `REDIS_URL` or `REDIS_HOST` is set.").flag("--store"),
     &parse::STORE,
-    "sqlite",
+    "`redis` where `redis.url` or `redis.host` is given, else `sqlite`",
+);
+
+pub(super) static STORE_GRACE: Setting<Duration> = Setting::new(
+    Spec::new(
+        "store_grace",
+        "How long keys that are known go on while the store cannot be asked; for as long a key may work that was \
+     taken away meanwhile. `0s` refuses at once.",
+    ),
+    &parse::GRACE,
+    "60s",
+);
+
+pub(super) static REDIS_URL: Optional<RedisUrl> = Optional::new(
+    Spec::new("redis.url", "Where Redis is: `redis://[user:password@]host[:port][/database]`, `rediss://` for TLS, \
+     `redis+cluster://host:port,host:port` (and `rediss+cluster://`) for a Cluster, \
+     `redis+sentinel://host:port,host:port/master-name[/database]` (and `rediss+sentinel://`) for a master that sentinels watch; \
+     their own credentials are `?sentinel_username=…&sentinel_password=…`. Signs in a user or a password are percent-encoded.").secret(),
+    &parse::REDIS_URL,
+    "none",
+);
+
+pub(super) static REDIS_HOST: Optional<String> = Optional::new(
+    Spec::new("redis.host", "The host of one Redis server, where `redis.url` does not say it."),
+    &parse::REDIS_HOST,
+    "none",
+);
+
+pub(super) static REDIS_PORT: Setting<u16> = Setting::new(Spec::new("redis.port", "Its port."), &parse::PORT, "6379");
+
+pub(super) static REDIS_USERNAME: Optional<String> = Optional::new(
+    Spec::new("redis.username", "The ACL user to sign in to Redis as, where `redis.url` names none."),
+    &parse::REDIS_NAME,
+    "Redis's `default` user",
+);
+
+pub(super) static REDIS_PASSWORD: Optional<SecretString> = Optional::new(
+    Spec::new("redis.password", "The password to sign in to Redis with, where `redis.url` has none.").secret(),
+    &parse::REDIS_PASSWORD,
+    "none",
+);
+
+pub(super) static REDIS_DB: Setting<u32> = Setting::new(
+    Spec::new("redis.db", "The number of the database, where `redis.url` has none; a Cluster has only 0."),
+    &parse::REDIS_DB,
+    "0",
+);
+
+pub(super) static REDIS_ENABLE_TLS: Setting<bool> = Setting::new(
+    Spec::new("redis.enable_tls", "Whether `redis.host` is spoken to with TLS; a `redis.url` says it by its scheme."),
+    &parse::SWITCH,
+    "false",
+);
+
+pub(super) static REDIS_CA_FILE: Optional<PathBuf> = Optional::new(
+    Spec::new("redis.ca_file", "A file of certificates (PEM) that Redis's own is signed with."),
+    &parse::PATH,
+    "the certificates that the platform believes",
+);
+
+pub(super) static REDIS_KEY_PREFIX: Optional<String> = Optional::new(
+    Spec::new(
+        "redis.key_prefix",
+        "What stands in front of every key, so that several installations can share one Redis.",
+    ),
+    &parse::REDIS_PREFIX,
+    "nothing",
+);
+
+pub(super) static REDIS_TIMEOUT: Setting<Duration> = Setting::new(
+    Spec::new("redis.timeout", "How long one call to Redis may take, connecting and repeating included."),
+    &parse::REDIS_TIMEOUT,
+    "2s",
 );
 
 pub(super) static LISTEN: Optional<Endpoint> = Optional::new(
@@ -331,6 +404,17 @@ pub(super) static COOLDOWN_PROVIDER_MAX: Setting<Duration> = Setting::new(
 pub(super) static ALL: &[&Spec] = &[
     &DATA_DIR.spec,
     &STORE.spec,
+    &STORE_GRACE.spec,
+    &REDIS_URL.spec,
+    &REDIS_HOST.spec,
+    &REDIS_PORT.spec,
+    &REDIS_USERNAME.spec,
+    &REDIS_PASSWORD.spec,
+    &REDIS_DB.spec,
+    &REDIS_ENABLE_TLS.spec,
+    &REDIS_CA_FILE.spec,
+    &REDIS_KEY_PREFIX.spec,
+    &REDIS_TIMEOUT.spec,
     &LISTEN.spec,
     &HOST.spec,
     &PORT.spec,

@@ -46,7 +46,7 @@ fn nothing_given_is_a_relay_for_this_machine_alone() {
     assert_eq!(settings.data_dir, Path::new("./data"));
     assert_eq!(settings.log.dir, Path::new("./logs"));
     assert_eq!(settings.listen.endpoint, SocketAddr::from(([127, 0, 0, 1], 3000)));
-    assert_eq!(settings.store, StoreKind::Sqlite);
+    assert!(matches!(settings.store.engine, StoreEngine::Sqlite));
     assert_eq!(settings.books.calendar, domain::Calendar::utc());
     assert_eq!(settings.relay.attempts_max, 3);
     assert_eq!(settings.api_key_prefix.as_str(), "cr_");
@@ -68,7 +68,9 @@ fn every_default_that_is_a_value_is_read_as_that_value_when_it_is_given() {
 
 #[test]
 fn every_setting_is_read() {
-    for spec in table::ALL.iter().filter(|spec| !["data_dir", "log.dir", "model_prices"].contains(&spec.name)) {
+    for spec in
+        table::ALL.iter().filter(|spec| !["data_dir", "log.dir", "model_prices", "redis.ca_file"].contains(&spec.name))
+    {
         let name = spec.environment_name();
         let text = problem(from_environment([(name.as_str(), "\u{1}")]));
         assert!(text.contains(&format!("`{}`", spec.name)) && text.contains(&name), "{text}");
@@ -332,25 +334,57 @@ fn a_retention_in_milliseconds_is_converted_and_said() {
     );
 }
 
-#[test]
-fn redis_in_the_environment_is_no_start_unless_the_embedded_store_is_asked_for() {
-    for variable in [("REDIS_HOST", "localhost"), ("REDIS_URL", "redis://localhost")] {
-        let text = problem(from_environment([variable]));
-        assert!(text.starts_with(&format!("{} is set, but", variable.0)) && text.contains("STORE=sqlite"), "{text}");
+fn redis(loaded: Result<Loaded, ConfigError>) -> RedisSettings {
+    match loaded.expect("settings").settings.store.engine {
+        StoreEngine::Redis(redis) => *redis,
+        StoreEngine::Sqlite => panic!("the embedded store"),
     }
-    let loaded = from_environment([("REDIS_HOST", "localhost"), ("REDIS_PORT", "6379"), ("STORE", "sqlite")]);
-    let notes = loaded.expect("settings").notes;
-    assert_eq!(
-        notes,
-        ["REDIS_HOST", "REDIS_PORT"]
-            .map(|name| Note::warning(format!("{name} is not used: records are kept in the embedded store")))
-    );
 }
 
 #[test]
-fn another_store_is_refused() {
+fn redis_is_the_store_where_the_environment_says_where_it_is() {
+    let by_url = redis(from_environment([("REDIS_URL", "rediss://u:p@h:7/2"), ("REDIS_PASSWORD", "other")]));
+    assert_eq!((by_url.addresses, by_url.database, by_url.tls.is_some()), (vec![("h".to_owned(), 7)], 2, true));
+    assert_eq!((by_url.username.as_deref(), by_url.password.expect("given").expose_secret()), (Some("u"), "p"));
+    let by_parts = redis(from_environment([
+        ("REDIS_HOST", "redis.internal"),
+        ("REDIS_PORT", "6380"),
+        ("REDIS_PASSWORD", "p"),
+        ("REDIS_DB", "3"),
+        ("REDIS_ENABLE_TLS", "true"),
+        ("REDIS_KEY_PREFIX", "team-a:"),
+        ("REDIS_TIMEOUT", "500ms"),
+    ]));
+    assert_eq!((by_parts.addresses, by_parts.database), (vec![("redis.internal".to_owned(), 6380)], 3));
+    assert!(by_parts.tls.is_some() && by_parts.password.is_some());
+    assert_eq!((by_parts.key_prefix.as_str(), by_parts.timeout), ("team-a:", Duration::from_millis(500)));
+    let filled = redis(from_environment([("REDIS_URL", "redis://h"), ("REDIS_PASSWORD", "p"), ("REDIS_DB", "4")]));
+    assert_eq!((filled.password.expect("given").expose_secret(), filled.database), ("p", 4));
+}
+
+#[test]
+fn the_embedded_store_is_used_where_it_is_asked_for_and_that_is_said() {
+    let loaded = from_environment([("REDIS_HOST", "localhost"), ("STORE", "sqlite")]).expect("settings");
+    assert!(matches!(loaded.settings.store.engine, StoreEngine::Sqlite));
+    let said = "Redis is not used: `store` is `sqlite`, records are kept in the embedded store";
+    assert_eq!(loaded.notes, [Note::warning(said)]);
+    let by_default = from_environment([]).expect("settings").settings.store;
+    assert!(matches!(by_default.engine, StoreEngine::Sqlite));
+    assert_eq!(by_default.grace, Duration::from_secs(60));
+}
+
+#[test]
+fn what_does_not_say_where_redis_is_is_refused_and_no_password_repeated() {
     let text = problem(from_environment([("STORE", "redis")]));
-    assert!(text.ends_with("must be `sqlite`: this version has no other store."), "{text}");
+    assert!(text.ends_with("set REDIS_URL, or REDIS_HOST."), "{text}");
+    let text = problem(from_environment([("STORE", "mysql")]));
+    assert!(text.ends_with("must be `sqlite` or `redis`."), "{text}");
+    let text = problem(from_environment([("REDIS_URL", "redis://:s3cret@a,b")]));
+    assert!(text.contains("redis+cluster://") && !text.contains("s3cret"), "{text}");
+    let text = problem(from_environment([("REDIS_URL", "redis+cluster://a"), ("REDIS_DB", "1")]));
+    assert!(text.ends_with("a Cluster has only database 0."), "{text}");
+    let text = problem(from_environment([("STORE_GRACE", "2h")]));
+    assert!(text.ends_with("must be at most 1h."), "{text}");
 }
 
 #[test]
@@ -368,8 +402,8 @@ fn no_setting_is_also_called_unused() {
     for spec in table::ALL {
         let names = spec.earlier.iter().map(|earlier| earlier.name.to_owned()).chain([spec.environment_name()]);
         for name in names {
-            let reviewed = earlier::review(&Environment::from([(name.as_str(), "x")]), true);
-            assert!(reviewed.notes.is_empty(), "{name}");
+            let notes = earlier::review(&Environment::from([(name.as_str(), "x")]));
+            assert!(notes.is_empty(), "{name}");
         }
     }
 }

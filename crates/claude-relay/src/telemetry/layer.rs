@@ -17,7 +17,7 @@ use tracing::{Event, Metadata, Subscriber, level_filters::LevelFilter, subscribe
 use tracing_subscriber::layer::{Context, Layer};
 
 /// Our crates, as targets name them: the level is theirs. Everything else speaks when something is wrong, or at `trace`.
-const OURS: [&str; 13] = [
+const OURS: [&str; 14] = [
     "accounting",
     "admin",
     "claude_relay",
@@ -28,6 +28,7 @@ const OURS: [&str; 13] = [
     "relay",
     "scheduling",
     "store",
+    "store_redis",
     "store_sqlite",
     "upstream",
     "vault",

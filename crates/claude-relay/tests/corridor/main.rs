@@ -10,6 +10,7 @@ mod crash;
 mod cuts;
 mod doors;
 mod drains;
+mod engine;
 mod failover;
 mod faults;
 mod headers;

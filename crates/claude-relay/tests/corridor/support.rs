@@ -49,7 +49,11 @@ pub(crate) struct Site {
 
 /// The relay's command with its defaults.
 pub(crate) fn command() -> RelayCommand {
-    RelayCommand::new(env!("CARGO_BIN_EXE_claude-relay"))
+    let command = RelayCommand::new(env!("CARGO_BIN_EXE_claude-relay"));
+    match crate::engine::servers() {
+        Some(servers) => command.on(servers),
+        None => command,
+    }
 }
 
 /// How many times more is done in a soak (`CLAUDE_RELAY_SOAK=1`) than in a test.

@@ -2,6 +2,7 @@
 //!
 //! Its output is read by threads, not tasks: it must be complete when a test fails, whatever its runtime does then.
 
+use crate::redis::{RedisCluster, RedisServer};
 use parking_lot::Mutex;
 use std::{
     io::{self, BufRead as _, BufReader, PipeReader},
@@ -39,6 +40,17 @@ pub struct RelayCommand {
     binary: PathBuf,
     env: Vec<(String, String)>,
     args: Vec<String>,
+    /// Held for as long as the relay may need them.
+    servers: Option<StoreServers>,
+}
+
+/// The servers that a relay keeps its records on, instead of the embedded store.
+#[derive(Debug, Clone)]
+pub enum StoreServers {
+    /// One server.
+    Redis(Arc<Mutex<RedisServer>>),
+    /// A Cluster of six.
+    Cluster(Arc<Mutex<RedisCluster>>),
 }
 
 /// A running relay on a data directory of its own. Dropping it kills it; when a test fails, its output is printed.
@@ -82,7 +94,24 @@ impl RelayCommand {
     pub fn new(binary: impl Into<PathBuf>) -> Self {
         let env = [("ADMIN_USERNAME", ADMIN_USERNAME), ("ADMIN_PASSWORD", ADMIN_PASSWORD)];
         let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-        Self { binary: binary.into(), env, args: Vec::new() }
+        Self { binary: binary.into(), env, args: Vec::new(), servers: None }
+    }
+
+    /// Has it keep its records on these servers.
+    #[must_use]
+    pub fn on(mut self, servers: StoreServers) -> Self {
+        let url = match &servers {
+            StoreServers::Redis(server) => server.lock().url(),
+            StoreServers::Cluster(cluster) => cluster.lock().url(),
+        };
+        self.servers = Some(servers);
+        self.env("REDIS_URL", &url)
+    }
+
+    /// The servers that it keeps its records on; none: the embedded store.
+    #[must_use]
+    pub const fn servers(&self) -> Option<&StoreServers> {
+        self.servers.as_ref()
     }
 
     /// Adds or replaces an environment variable.
@@ -169,6 +198,12 @@ impl RelayProcess {
             Err(_) => return Err(StartError::Late { output: output.lock().clone() }),
         };
         Ok(Self { command, data_dir, owned_dir: owned, child, address, output })
+    }
+
+    /// How it was started.
+    #[must_use]
+    pub const fn command(&self) -> &RelayCommand {
+        &self.command
     }
 
     /// Where it listens; another port after each restart.

@@ -1,0 +1,32 @@
+//! The corridor's tests once more, with the records on one Redis server. Nothing inside is known here.
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails, and these functions are parts of tests")]
+
+#[path = "../corridor/aborts.rs"]
+mod aborts;
+#[path = "../corridor/bodies.rs"]
+mod bodies;
+#[path = "../corridor/crash.rs"]
+mod crash;
+#[path = "../corridor/cuts.rs"]
+mod cuts;
+#[path = "../corridor/doors.rs"]
+mod doors;
+#[path = "../corridor/drains.rs"]
+mod drains;
+mod engine;
+#[path = "../corridor/failover.rs"]
+mod failover;
+#[path = "../corridor/faults.rs"]
+mod faults;
+#[path = "../corridor/headers.rs"]
+mod headers;
+#[path = "../corridor/keep_alive.rs"]
+mod keep_alive;
+#[path = "../corridor/keys.rs"]
+mod keys;
+#[path = "../corridor/shutdown.rs"]
+mod shutdown;
+#[path = "../corridor/stalls.rs"]
+mod stalls;
+#[path = "../corridor/support.rs"]
+mod support;
