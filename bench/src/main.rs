@@ -7,7 +7,7 @@ use bench::{
     memory::{self, MemoryResult},
     plan::{Plan, Scenario},
     report::Report,
-    target::{Programs, Stage},
+    target::{Programs, Stage, StoreKind},
 };
 use clap::Parser;
 use std::{error::Error, path::PathBuf, process::ExitCode};
@@ -31,6 +31,9 @@ struct Options {
     /// Leave the relay out, wherever it is
     #[arg(long)]
     without_relay: bool,
+    /// What keeps the relay's records
+    #[arg(long, value_enum, default_value_t = StoreKind::Sqlite)]
+    store: StoreKind,
     /// Measure only this kind of request; may be given more than once
     #[arg(long, value_enum)]
     scenario: Vec<Scenario>,
@@ -60,7 +63,7 @@ impl Options {
         if relay.is_none() {
             eprintln!("without the relay");
         }
-        Ok(Programs { fast_upstream: beside("fast-upstream"), bare_proxy: beside("bare-proxy"), relay })
+        Ok(Programs { fast_upstream: beside("fast-upstream"), bare_proxy: beside("bare-proxy"), relay, store: self.store })
     }
 }
 

@@ -1,15 +1,18 @@
 //! The three things that are measured, and the programs behind them. Starting and stopping; no load.
 
 use crate::affinity::{self, Sides};
+use parking_lot::Mutex;
 use std::{
     io::{self, BufRead as _, BufReader},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
+    sync::Arc,
 };
 use testkit::{
     AdminClient, RelayProcess,
-    relay::{ADMIN_PASSWORD, ADMIN_USERNAME, AdminError, RelayCommand, StartError},
+    redis::RedisServer,
+    relay::{ADMIN_PASSWORD, ADMIN_USERNAME, AdminError, RelayCommand, StartError, StoreServers},
 };
 
 /// What is measured.
@@ -42,6 +45,17 @@ pub struct Programs {
     pub bare_proxy: PathBuf,
     /// The relay; none: it is left out.
     pub relay: Option<PathBuf>,
+    /// What keeps its records.
+    pub store: StoreKind,
+}
+
+/// What keeps the relay's records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum StoreKind {
+    /// The embedded store.
+    Sqlite,
+    /// A Redis server on the same cores as the relay.
+    Redis,
 }
 
 /// The running programs. Dropping it ends them.
@@ -141,7 +155,7 @@ impl Stage {
         ];
         let relay = match &programs.relay {
             Some(path) => {
-                let relay = start_relay(path).await?;
+                let relay = start_relay(path, programs.store).await?;
                 confine(&sides.others)?;
                 targets.push(set_up(&relay, fast_upstream.address).await?);
                 Some(relay)
@@ -166,9 +180,14 @@ impl Target {
     }
 }
 
-async fn start_relay(path: &Path) -> Result<RelayProcess, StageError> {
+async fn start_relay(path: &Path, store: StoreKind) -> Result<RelayProcess, StageError> {
     // Quiet as in production: a line a request is not what is measured.
-    Ok(RelayCommand::new(path).env("LOG_LEVEL", "warn").start().await?)
+    let command = RelayCommand::new(path).env("LOG_LEVEL", "warn");
+    let command = match store {
+        StoreKind::Sqlite => command,
+        StoreKind::Redis => command.on(StoreServers::Redis(Arc::new(Mutex::new(RedisServer::start())))),
+    };
+    Ok(command.start().await?)
 }
 
 async fn set_up(relay: &RelayProcess, upstream: SocketAddr) -> Result<Target, StageError> {

@@ -89,6 +89,7 @@ pub(crate) async fn compose(
         started_at: now,
         clock: Arc::clone(&shared.clock),
         records: Arc::clone(&shared.store.records),
+        engine: Arc::clone(&engine),
         journal: shared.journal.clone(),
         relay: Arc::clone(&relay),
         stopping,

@@ -28,7 +28,7 @@ const REDIS_ASK_EVERY: Duration = Duration::from_millis(500);
 /// An open store.
 pub(crate) enum OpenStore {
     /// In a file of the data directory.
-    Sqlite(SqliteStore),
+    Sqlite(Box<SqliteStore>),
     /// On servers that other nodes use, too.
     Redis(Box<RedisStore>),
 }
@@ -54,7 +54,7 @@ impl OpenStore {
     pub(crate) fn open_embedded(dir: &DataDir, now: Timestamp) -> Result<Self, CommandError> {
         let path = dir.store_file();
         let opened = SqliteStore::open(&path, now);
-        Ok(Self::Sqlite(opened.map_err(|source| FileUnusable { path, source })?))
+        Ok(Self::Sqlite(Box::new(opened.map_err(|source| FileUnusable { path, source })?)))
     }
 
     /// Opens the servers that the settings name, if they name some; they are waited for up to [`REDIS_START_MAX`]. A store that is
@@ -122,6 +122,14 @@ impl OpenStore {
         match self {
             Self::Sqlite(_) => node_clock,
             Self::Redis(store) => store.clock(node_clock),
+        }
+    }
+
+    /// Waits of requests and of people for the store's servers so far; the embedded store has none.
+    pub(crate) fn round_trips(&self) -> u64 {
+        match self {
+            Self::Sqlite(_) => 0,
+            Self::Redis(store) => store.round_trips(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     front::text,
+    store_engine::OpenStore,
     telemetry::{Output, Telemetry},
 };
 use bytes::Bytes;
@@ -41,6 +42,7 @@ pub(crate) struct Vitals {
     pub(crate) started_at: Timestamp,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) records: Arc<dyn Records>,
+    pub(crate) engine: Arc<OpenStore>,
     pub(crate) journal: Journal,
     pub(crate) relay: Arc<Relay>,
     pub(crate) stopping: CancellationToken,
@@ -57,6 +59,7 @@ pub(crate) struct Metrics {
     accounts_cooling: Gauge,
     journal_open: Gauge,
     journal_undelivered: Gauge,
+    store_round_trips: Gauge,
     log_lines_dropped: Labelled<[(&'static str, &'static str); 1], Gauge>,
 }
 
@@ -77,6 +80,10 @@ impl Metrics {
             accounts_cooling: gauge("accounts_cooling", "Accounts that cool down"),
             journal_open: gauge("journal_open", "Attempts that are under way"),
             journal_undelivered: gauge("journal_undelivered", "Records that are not yet in the ledger"),
+            store_round_trips: gauge(
+                "store_round_trips",
+                "Times that a request or a person has waited for Redis since the start",
+            ),
             log_lines_dropped,
             registry: Mutex::new(registry),
         }
@@ -145,6 +152,7 @@ impl Vitals {
             (&metrics.accounts_cooling, cooling as u64),
             (&metrics.journal_open, lag.open as u64),
             (&metrics.journal_undelivered, lag.undelivered),
+            (&metrics.store_round_trips, self.engine.round_trips()),
         ] {
             gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         }

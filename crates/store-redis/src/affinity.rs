@@ -56,7 +56,7 @@ impl RedisAffinity {
             }
         }
         if !removed.is_empty() {
-            let entries = removed.iter().fold(Call::command("ZREM").arg(self.ends()), |call, hash| call.arg(hash));
+            let entries = removed.iter().fold(Call::command("ZREM").arg(self.ends()), Call::arg);
             self.0.all(Lane::Bulk, operation, vec![entries]).await?;
         }
         Ok(removed.len() as u64)

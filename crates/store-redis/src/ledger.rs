@@ -45,6 +45,13 @@ impl RedisLedger {
         self.0.names().key(Family::LedgerEpoch, &[epoch])
     }
 
+    async fn last_applied(&self, lane: Lane, epoch: &Epoch) -> Result<u64, StoreError> {
+        let operation = "read a journal's last batch";
+        let number = Call::command("HGET").arg(self.epoch(&epoch.0)).arg("number");
+        let number = self.0.all(lane, operation, vec![number]).await?.pop();
+        Ok(parsed::<Option<u64>>(operation, number.unwrap_or(Value::Nil))?.unwrap_or(0))
+    }
+
     /// Applies what of `batch` is missing, subject by subject, and notes its number.
     async fn complete(&self, batch: &Batch) -> Result<u64, StoreError> {
         let operation = "apply a batch";
@@ -74,7 +81,7 @@ impl RedisLedger {
         let idle: Vec<String> = self.0.ask(operation, idle).await?;
         let mut call = FOLD.on([applied]);
         for epoch in &idle {
-            let number = self.applied(&Epoch(epoch.as_str().into())).await?;
+            let number = self.last_applied(Lane::Bulk, &Epoch(epoch.as_str().into())).await?;
             call = ["k", "a", "b"].iter().fold(call, |call, kind| call.arg(epoch_field(kind, epoch)).arg(number));
         }
         self.0.all(Lane::Bulk, operation, vec![call]).await.map(drop)
@@ -94,7 +101,7 @@ impl RedisLedger {
 impl Ledger for RedisLedger {
     async fn apply(&self, batch: &Batch) -> Result<u64, StoreError> {
         checks::batch(batch)?;
-        let last = self.applied(&batch.epoch).await?;
+        let last = self.last_applied(Lane::Bulk, &batch.epoch).await?;
         if batch.number == last + 1 { self.complete(batch).await } else { Ok(last) }
     }
 
@@ -108,8 +115,7 @@ impl Ledger for RedisLedger {
     }
 
     async fn applied(&self, epoch: &Epoch) -> Result<u64, StoreError> {
-        let number = Call::command("HGET").arg(self.epoch(&epoch.0)).arg("number");
-        Ok(self.0.ask::<Option<u64>>("read a journal's last batch", number).await?.unwrap_or(0))
+        self.last_applied(Lane::Request, epoch).await
     }
 
     async fn usage(&self, query: &UsageQuery) -> Result<Vec<UsageRow>, StoreError> {

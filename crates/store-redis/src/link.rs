@@ -187,7 +187,7 @@ impl Connector {
             Topology::Single => Ok(Self::Direct(client(options, &options.addresses[0])?)),
             Topology::Sentinel { master_name, username, password } => {
                 let own = Credentials { username: username.as_deref(), password: password.as_ref() };
-                Ok(Self::Sentinel(AsyncMutex::new(sentinel(options, master_name, own)?)))
+                Ok(Self::Sentinel(AsyncMutex::new(sentinel(options, master_name, &own)?)))
             }
             Topology::Cluster => {
                 let nodes =
@@ -258,7 +258,7 @@ fn address(options: &RedisOptions, (host, port): &(String, u16)) -> ConnectionAd
     }
 }
 
-fn sentinel(options: &RedisOptions, master_name: &str, own: Credentials<'_>) -> RedisResult<SentinelClient> {
+fn sentinel(options: &RedisOptions, master_name: &str, own: &Credentials<'_>) -> RedisResult<SentinelClient> {
     let addresses = options.addresses.iter().map(|at| address(options, at));
     let mut builder = SentinelClientBuilder::new(addresses, master_name, SentinelServerType::Master)?
         .set_client_to_redis_db(i64::from(options.database))

@@ -1,5 +1,4 @@
 //! The throw-away servers themselves.
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use testkit::redis::{RedisCluster, RedisSentinel, RedisServer, ServerOptions};
 
@@ -11,7 +10,7 @@ fn a_server_keeps_what_it_has_over_an_orderly_end_and_can_be_copied() {
     server.start_again();
     assert_eq!(server.command(&["GET", "a"]).unwrap(), "1");
     assert_eq!(server.command(&["CONFIG", "GET", "appendfsync"]).unwrap(), "appendfsync\neverysec");
-    let copy = RedisServer::start_from(server.directory());
+    let copy = RedisServer::start_from(server.directory(), ServerOptions::default());
     assert_eq!(copy.command(&["GET", "a"]).unwrap(), "1");
     assert_ne!(copy.port(), server.port());
 }

@@ -30,7 +30,7 @@ const REDIS: &[&str] = &["redis", "fred"];
 const PURE: &[&[&str]] = &[INPUT_AND_OUTPUT, HTTP, ENGINES];
 
 /// Every crate of the workspace, from the bottom up.
-const ROOMS: [Room; 16] = [
+const ROOMS: [Room; 17] = [
     Room { name: "domain", may_use: &[], never: PURE },
     Room { name: "protocol", may_use: &["domain"], never: PURE },
     Room { name: "scheduling", may_use: &["domain"], never: PURE },
@@ -38,6 +38,11 @@ const ROOMS: [Room; 16] = [
     Room { name: "vault", may_use: &["domain"], never: PURE },
     Room { name: "store", may_use: &["domain"], never: &[HTTP, ENGINES] },
     Room { name: "store-sqlite", may_use: &["domain", "store"], never: &[HTTP, REDIS] },
+    Room {
+        name: "store-redis",
+        may_use: &["domain", "store"],
+        never: &[HTTP, &["rusqlite", "libsqlite3-sys", "sqlx"]],
+    },
     Room { name: "journal", may_use: &["domain", "store"], never: &[HTTP, REDIS] },
     Room { name: "upstream", may_use: &["domain", "protocol"], never: &[ENGINES] },
     Room { name: "jobs", may_use: &["domain", "store"], never: &[HTTP, ENGINES] },
@@ -61,6 +66,7 @@ const ROOMS: [Room; 16] = [
             "vault",
             "store",
             "store-sqlite",
+            "store-redis",
             "journal",
             "upstream",
             "jobs",

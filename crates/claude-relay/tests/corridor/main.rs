@@ -16,6 +16,7 @@ mod faults;
 mod headers;
 mod keep_alive;
 mod keys;
+mod load;
 mod shutdown;
 mod stalls;
 mod support;

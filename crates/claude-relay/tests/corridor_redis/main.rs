@@ -24,6 +24,8 @@ mod headers;
 mod keep_alive;
 #[path = "../corridor/keys.rs"]
 mod keys;
+#[path = "../corridor/load.rs"]
+mod load;
 #[path = "../corridor/shutdown.rs"]
 mod shutdown;
 #[path = "../corridor/stalls.rs"]

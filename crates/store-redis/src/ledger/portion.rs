@@ -107,7 +107,7 @@ impl<'a> Portions<'a> {
     fn of_keys(&self) -> Result<Vec<Portion>, StoreError> {
         let mut keys: HashMap<Option<&str>, OfKey> = HashMap::new();
         for attempt in &self.batch.attempts {
-            keys.entry(attempt.key.as_ref().map(|key| key.as_str())).or_default().add(attempt);
+            keys.entry(attempt.key.as_ref().map(domain::KeyId::as_str)).or_default().add(attempt);
         }
         let portion = |(key, of_key): (Option<&str>, OfKey)| self.of_key(key, of_key);
         keys.into_iter().map(portion).collect()
@@ -119,7 +119,7 @@ impl<'a> Portions<'a> {
         let members = draft.key(self.names.key(Family::UsageBuckets, &[subject]));
         for ((letter, bucket, family, model), groups) in used.by_bucket {
             let sums = draft.key(self.names.key(family, &[&bucket, subject, &model]));
-            draft.groups(sums, groups)?;
+            draft.groups(sums, &groups)?;
             draft.operation("member", members, [format!("{letter}:{bucket}:{model}").into_bytes()]);
         }
         if key.is_some() {
@@ -142,14 +142,14 @@ impl<'a> Portions<'a> {
     fn of_accounts(&self) -> Result<Vec<Portion>, StoreError> {
         let mut accounts: HashMap<Option<&str>, OfAccount> = HashMap::new();
         for attempt in &self.batch.attempts {
-            accounts.entry(attempt.account.as_ref().map(|account| account.as_str())).or_default().add(attempt);
+            accounts.entry(attempt.account.as_ref().map(domain::AccountId::as_str)).or_default().add(attempt);
         }
         let portion = |(account, used): (Option<&str>, OfAccount)| {
             let subject = account.unwrap_or(NOBODY);
             let mut draft = self.draft(subject);
             for ((family, bucket), groups) in used.by_bucket {
                 let sums = draft.key(self.names.key(family, &[subject, &bucket]));
-                draft.groups(sums, groups)?;
+                draft.groups(sums, &groups)?;
             }
             if account.is_some() {
                 self.places(&mut draft, Family::UsageRecordAccount, subject, &used.seconds);
@@ -177,7 +177,7 @@ impl<'a> Portions<'a> {
         for ((kind, bucket), (family, groups)) in sums {
             let mut draft = self.draft(&bucket);
             let sums = draft.key(self.names.key(family, &[&bucket]));
-            draft.groups(sums, groups)?;
+            draft.groups(sums, &groups)?;
             if let Some((day, seconds)) = (kind == letter(Period::Day))
                 .then(|| Day::parse(&bucket))
                 .flatten()
@@ -272,7 +272,7 @@ impl Draft {
         self.arguments.extend(arguments);
     }
 
-    fn groups(&mut self, key: usize, groups: BTreeMap<String, UsageSums>) -> Result<(), StoreError> {
+    fn groups(&mut self, key: usize, groups: &BTreeMap<String, UsageSums>) -> Result<(), StoreError> {
         let sums = groups.iter().flat_map(|(group, sums)| {
             let named = numbers(sums).into_iter().zip(SUMS);
             named

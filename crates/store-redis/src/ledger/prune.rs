@@ -161,7 +161,7 @@ impl RedisLedger {
             let calls = keys.iter().map(|key| {
                 let costs = names.key(Family::ApiKeyCost, &[key]);
                 let own = names.call(&costs, &call_id());
-                spans.iter().fold(COSTS_OF_KEY.on([costs, own]), |call, span| call.arg(span))
+                spans.iter().fold(COSTS_OF_KEY.on([costs, own]), Call::arg)
             });
             for reply in self.0.all(Lane::Bulk, OPERATION, calls.collect()).await? {
                 left -= parsed::<usize>(OPERATION, reply)?;

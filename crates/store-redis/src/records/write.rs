@@ -67,8 +67,7 @@ impl Write {
 
     fn condition(&self) -> (&'static str, String) {
         match self {
-            Self::Insert(_) => ("exists", String::new()),
-            Self::Update(_, Condition::Exists) | Self::Remove(None) => ("exists", String::new()),
+            Self::Insert(_) | Self::Update(_, Condition::Exists) | Self::Remove(None) => ("exists", String::new()),
             Self::Update(_, Condition::Version(version)) | Self::Remove(Some(version)) => {
                 ("version", version.0.to_string())
             }

@@ -448,7 +448,7 @@ pub async fn what_the_ledger_cannot_answer_is_refused(fixture: impl Fixture) {
         let refused = ledger.attempts(&AttemptFilter::default(), None, limit).await;
         assert_eq!(refused.expect_err("a wrong size").kind, unsupported);
     }
-    let today = domain::Calendar::utc().day(START);
+    let today = Calendar::utc().day(START);
     let many = vec![key(1); PAGE_RECORDS_MAX + 1];
     assert_eq!(ledger.key_totals(&many, today).await.expect_err("too many").kind, unsupported);
 }

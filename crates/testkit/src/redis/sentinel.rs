@@ -40,9 +40,10 @@ impl RedisSentinel {
     /// When they do not start or do not find each other.
     #[must_use]
     pub fn start() -> Self {
-        let master = RedisServer::start();
+        let soon = ["--repl-diskless-sync-delay".to_owned(), "0".to_owned()];
+        let master = RedisServer::start_with(ServerOptions { arguments: soon.to_vec(), ..ServerOptions::default() });
         let follow = ["--replicaof".to_owned(), format!("127.0.0.1 {}", master.port())];
-        let arguments = follow.into_iter().chain(["--repl-diskless-sync-delay".to_owned(), "0".to_owned()]).collect();
+        let arguments = follow.into_iter().chain(soon).collect();
         let replica = RedisServer::start_with(ServerOptions { arguments, ..ServerOptions::default() });
         let (mut sentinels, mut ports, mut directories) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..SENTINELS {
@@ -60,7 +61,10 @@ impl RedisSentinel {
             directories.push(directory);
         }
         let stage = Self { servers: vec![master, replica], _sentinels: sentinels, ports, _directories: directories };
-        stage.eventually("the sentinels know of each other and of the replica", || {
+        eventually("the replica has what the master has", || {
+            stage.servers[1].command(&["INFO", "replication"]).is_ok_and(|info| info.contains("master_link_status:up"))
+        });
+        eventually("the sentinels know of each other and of the replica", || {
             stage.ports.iter().all(|port| {
                 let state =
                     wire::command(address(*port), None, &["SENTINEL", "MASTER", MASTER_NAME]).unwrap_or_default();
@@ -96,16 +100,16 @@ impl RedisSentinel {
     /// When it does not.
     pub fn fail_over(&mut self) {
         self.servers[0].kill9();
-        self.eventually("the replica is master", || {
+        eventually("the replica is master", || {
             self.servers[1].command(&["ROLE"]).is_ok_and(|role| role.starts_with("master"))
         });
     }
+}
 
-    fn eventually(&self, what: &str, holds: impl Fn() -> bool) {
-        let began = Instant::now();
-        while !holds() {
-            assert!(began.elapsed() < WAIT_MAX, "{what}: not in time");
-            thread::sleep(ASK_EVERY);
-        }
+fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < WAIT_MAX, "{what}: not in time");
+        thread::sleep(ASK_EVERY);
     }
 }

@@ -67,10 +67,10 @@ impl RedisServer {
     ///
     /// When they cannot be copied, or the server does not start on them.
     #[must_use]
-    pub fn start_from(files: &Path) -> Self {
+    pub fn start_from(files: &Path, options: ServerOptions) -> Self {
         let directory = TempDir::new().expect("a directory");
         copy_all(files, directory.path()).expect("a copy");
-        Self::start_on(directory, ServerOptions::default())
+        Self::start_on(directory, options)
     }
 
     fn start_on(mut directory: TempDir, mut options: ServerOptions) -> Self {

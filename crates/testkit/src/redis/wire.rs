@@ -27,10 +27,8 @@ pub(super) fn command(address: SocketAddr, password: Option<&str>, words: &[&str
 }
 
 fn send(stream: &mut TcpStream, words: &[&str]) -> io::Result<()> {
-    let mut bytes = format!("*{}\r\n", words.len());
-    for word in words {
-        bytes.push_str(&format!("${}\r\n{word}\r\n", word.len()));
-    }
+    let words_bytes = words.iter().map(|word| format!("${}\r\n{word}\r\n", word.len()));
+    let bytes: String = std::iter::once(format!("*{}\r\n", words.len())).chain(words_bytes).collect();
     stream.write_all(bytes.as_bytes())
 }
 

@@ -1,0 +1,70 @@
+//! Several nodes on one Redis: what one is told, the others know; their books are one.
+
+use crate::{
+    stage::{on, server},
+    support::{Form, MODEL, Site, body, eventually},
+};
+use bytes::Bytes;
+use http::Request;
+use serde_json::json;
+use testkit::{AdminClient, HttpClient, RelayProcess, Script, relay::RelayCommand};
+
+const ENCRYPTION_KEY: (&str, &str) = ("ENCRYPTION_KEY", "0123456789abcdef0123456789ABCDEF");
+const JWT_SECRET: (&str, &str) = ("JWT_SECRET", "a-jwt-secret-of-more-than-32-characters");
+
+fn with_secrets(command: RelayCommand) -> RelayCommand {
+    command.env(ENCRYPTION_KEY.0, ENCRYPTION_KEY.1).env(JWT_SECRET.0, JWT_SECRET.1)
+}
+
+async fn status_at(node: &RelayProcess, key: &str) -> u16 {
+    let request = Request::post("/v1/messages").header("x-api-key", key).header("content-type", "application/json");
+    let body = Bytes::from(body(MODEL, Form::Json).to_string());
+    let request = request.header("anthropic-version", "2023-06-01").body(body).unwrap();
+    HttpClient::new(node.base_url()).send(request).await.unwrap().status.as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_one_node_is_told_the_other_knows_and_their_books_are_one() {
+    let redis = server();
+    let site = Site::start_as(with_secrets(on(&redis)), [Script::default()]).await;
+    // The second node finds a store that is filled: it makes no administrator of its own.
+    let other = with_secrets(on(&redis)).without_env("ADMIN_PASSWORD").start().await.unwrap();
+    assert!(!other.output().iter().any(|line| line.contains("password")), "{:?}", other.output());
+    assert_eq!(status_at(&other, &site.key.key).await, 200);
+    assert_eq!(site.ask(Form::Json).await.status, 200);
+    eventually("the ledger has both", async || (site.records().await.len() == 2).then_some(())).await;
+    // A session that one node began is good at the other.
+    let (at, name, password) = (other.base_url(), testkit::relay::ADMIN_USERNAME, testkit::relay::ADMIN_PASSWORD);
+    let admin = AdminClient::sign_in(&at, name, password).await.unwrap();
+    let total = &admin.usage().await.unwrap()["total"];
+    assert_eq!(total["requests"], 2);
+    let path = format!("/admin/api-keys/{}", site.key.id);
+    site.admin.patch(&path, &json!({"active": false})).await.unwrap();
+    assert_ne!(site.ask(Form::Json).await.status, 200, "the node that was told knows at once");
+    eventually("the other knows", async || (status_at(&other, &site.key.key).await != 200).then_some(())).await;
+    admin.patch(&path, &json!({"active": true})).await.unwrap();
+    eventually("the first knows", async || (site.ask(Form::Json).await.status == 200).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_with_another_encryption_key_does_not_start() {
+    let redis = server();
+    let _first = with_secrets(on(&redis)).start().await.unwrap();
+    let wrong = on(&redis).env(ENCRYPTION_KEY.0, "another-key-of-32-characters-000").env(JWT_SECRET.0, JWT_SECRET.1);
+    let refused = wrong.start().await.unwrap_err().to_string();
+    assert!(refused.contains("ENCRYPTION_KEY does not fit"), "{refused}");
+    let none = on(&redis).start().await.unwrap_err().to_string();
+    assert!(none.contains("ENCRYPTION_KEY"), "a filled store's key is never made anew: {none}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_was_emptied_is_no_start() {
+    let redis = server();
+    let site = Site::start_as(on(&redis), [Script::default()]).await;
+    assert_eq!(site.ask(Form::Json).await.status, 200);
+    let Site { mut relay, .. } = site;
+    relay.terminate().await.unwrap();
+    redis.lock().command(&["FLUSHALL"]).unwrap();
+    let refused = relay.restart().await.unwrap_err().to_string();
+    assert!(refused.contains("was there before and is empty now"), "{refused}");
+}
