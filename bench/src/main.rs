@@ -63,7 +63,12 @@ impl Options {
         if relay.is_none() {
             eprintln!("without the relay");
         }
-        Ok(Programs { fast_upstream: beside("fast-upstream"), bare_proxy: beside("bare-proxy"), relay, store: self.store })
+        Ok(Programs {
+            fast_upstream: beside("fast-upstream"),
+            bare_proxy: beside("bare-proxy"),
+            relay,
+            store: self.store,
+        })
     }
 }
 

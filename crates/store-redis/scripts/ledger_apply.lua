@@ -7,7 +7,7 @@
 --   record  place of the set of seconds, second, its place in that set, records, most bytes of a field
 -- Replies how many epochs are remembered. A batch that was applied is passed over.
 local before = redis.call('HGET', KEYS[1], ARGV[1])
-if before and tonumber(before) >= tonumber(ARGV[2]) then return 0 end
+if before and tonumber(before) >= tonumber(ARGV[2]) then return redis.call('HLEN', KEYS[1]) end
 local place = 3
 local function take(count)
   place = place + count

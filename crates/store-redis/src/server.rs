@@ -1,6 +1,9 @@
 //! What is asked of the servers themselves: version, persistence, memory, and whether they are still the same.
 
-use crate::engine::{Engine, Lane};
+use crate::{
+    engine::{Engine, Lane},
+    error::may_pass,
+};
 use redis::{RedisError, Value};
 use std::{collections::HashMap, fmt};
 use store::Lineage;
@@ -52,10 +55,15 @@ impl ServerError {
     /// Whether the same question may be answered in a moment.
     #[must_use]
     pub fn may_pass(&self) -> bool {
-        use redis::{ErrorKind::Server, ServerErrorKind::NoPerm};
-        matches!(self, Self::Ask(error) if error.kind() != Server(NoPerm) && error.kind() != redis::ErrorKind::AuthenticationFailed)
+        match self {
+            Self::Ask(error) => may_pass(error) && !REFUSALS.contains(&error.code().unwrap_or_default()),
+            Self::TooOld { .. } | Self::Unknown => false,
+        }
     }
 }
+
+/// What a server answers to whom it does not know: waiting does not help.
+const REFUSALS: [&str; 3] = ["WRONGPASS", "NOAUTH", "NOPERM"];
 
 impl fmt::Display for ServerWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

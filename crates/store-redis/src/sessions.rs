@@ -13,7 +13,7 @@ use redis::Value;
 use std::{cmp::Reverse, collections::HashMap, time::Duration};
 use store::{Family, Session, Sessions, StoreError, sessions::SessionSubject};
 
-static CREATE: Script = Script::new(include_str!("../scripts/session_create.lua"));
+static CREATE: Script = Script::memoized(include_str!("../scripts/session_create.lua"));
 static REMOVE: Script = Script::memoized(include_str!("../scripts/session_remove.lua"));
 
 /// How long a session that has ended waits to be swept before the servers remove it themselves.
@@ -107,7 +107,9 @@ impl Sessions for RedisSessions {
         if matches!(session.subject, SessionSubject::User(_)) {
             keys.reverse();
         }
-        let call = CREATE.on(keys).arg(kept).arg(fields(session, &subject));
+        let own = self.0.names().call(&keys[0], &call_id());
+        let [session_key, other] = keys;
+        let call = CREATE.on([session_key, other, own]).arg(kept).arg(fields(session, &subject));
         self.0.ask::<Value>(operation, call).await.map(drop)
     }
 

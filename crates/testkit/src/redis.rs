@@ -4,10 +4,12 @@
 
 mod child;
 mod cluster;
+mod lossy;
 mod sentinel;
 mod server;
 mod wire;
 
 pub use cluster::{MASTERS, RedisCluster};
+pub use lossy::LossyProxy;
 pub use sentinel::RedisSentinel;
 pub use server::{RedisServer, ServerOptions};

@@ -1,9 +1,10 @@
-//! The programs that the client tests run: the official SDKs, Claude Code and a mock provider of other authors.
+//! The programs that the tests run: Redis, the official SDKs, Claude Code and a mock provider of other authors.
 //! All of them are pinned in `tests/clients` and live below `target/test-tools`; nothing outside of it is changed.
 
 mod folder;
 mod node;
 mod python;
+mod redis;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,7 @@ pub(crate) struct Clients {
     node: node::Node,
     python: PathBuf,
     python_sdk1: PathBuf,
+    redis_server: PathBuf,
 }
 
 impl Clients {
@@ -30,6 +32,7 @@ impl Clients {
             node: node::install(&manifests, &tools.join("node"))?,
             python: python::install(&manifests.join("requirements.txt"), &tools.join("venv"))?,
             python_sdk1: python::install(&manifests.join("requirements-sdk1.txt"), &tools.join("venv-sdk1"))?,
+            redis_server: redis::install(&tools.join("redis"))?,
         })
     }
 
@@ -39,7 +42,8 @@ impl Clients {
             .env("CLAUDE_RELAY_TEST_NODE", &self.node.executable)
             .env("CLAUDE_RELAY_TEST_NODE_MODULES", &self.node.modules)
             .env("CLAUDE_RELAY_TEST_PYTHON", &self.python)
-            .env("CLAUDE_RELAY_TEST_PYTHON_SDK1", &self.python_sdk1);
+            .env("CLAUDE_RELAY_TEST_PYTHON_SDK1", &self.python_sdk1)
+            .env("CLAUDE_RELAY_TEST_REDIS_SERVER", &self.redis_server);
     }
 }
 

@@ -391,7 +391,7 @@ pub async fn an_attempt_reads_back_as_it_was_applied(fixture: impl Fixture) {
     let ledger = fixture.store().ledger;
     let mut random = Random::new(11);
     let mut bare = attempt(0, &mut random);
-    bare.hour = domain::Calendar::named("Asia/Shanghai").expect("a zone").hour(bare.admitted_at);
+    bare.hour = Calendar::named("Asia/Shanghai").expect("a zone").hour(bare.admitted_at);
     (bare.key, bare.user, bare.account, bare.platform) = (None, None, None, None);
     (bare.first_byte_ms, bare.failure, bare.status) = (None, None, None);
     let mut full = attempt(1, &mut random);
