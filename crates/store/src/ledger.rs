@@ -175,9 +175,9 @@ pub struct AttemptCursor {
 /// A page of records, the latest `admitted_at` first; of equal ones the greater request id, then the greater number.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttemptPage {
-    /// The records.
+    /// The records; fewer than asked for, or none, where an engine has looked at as many as it looks at for one page.
     pub attempts: Vec<Attempt>,
-    /// Where the next page begins; none at the end.
+    /// Where the next page begins; none at the end. Nothing else says that it is the end.
     pub next: Option<AttemptCursor>,
 }
 

@@ -1,5 +1,6 @@
 //! The store over real Redis servers: the contracts, what interrupted writers leave, and the servers themselves.
 
+mod books;
 mod conformance;
 mod fixture;
 mod leftovers;

@@ -38,6 +38,23 @@ async fn a_password_is_sent_and_a_wrong_one_is_no_reason_to_wait() {
 }
 
 #[tokio::test]
+async fn a_user_with_rights_on_the_relay_s_keys_and_channel_is_enough() {
+    let server = RedisServer::start();
+    let rights =
+        ["ACL", "SETUSER", "relay", "on", ">s3cret", "~team-a:*", "&team-a:*", "+@all", "-@dangerous", "+info"];
+    server.command(&rights).expect("a user");
+    let as_user = RedisOptions {
+        username: Some("relay".to_owned()),
+        password: Some("s3cret".into()),
+        key_prefix: "team-a:".to_owned(),
+        ..on(&server)
+    };
+    let store = open(&as_user).await;
+    put(&*store.store().records, "a").await;
+    assert_eq!(store.warnings(), [ServerWarning::Unreadable], "CONFIG is a dangerous command");
+}
+
+#[tokio::test]
 async fn prefixes_and_databases_are_stores_of_their_own() {
     let server = RedisServer::start();
     let bare = open(&on(&server)).await;
