@@ -2,14 +2,14 @@
 
 use crate::{
     cli::CommandError,
-    config::{RedisSettings, RedisTopology, StoreEngine},
+    config::{RedisSettings, StoreEngine},
     data_dir::{DataDir, LockedDataDir, StoreContent, StoreIdentity},
 };
 use admin::FileSize;
 use domain::Timestamp;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use store::{Clock, Store};
-use store_redis::{RedisOptions, RedisStore, Repeat, TlsOptions, Topology};
+use store_redis::{RedisOptions, RedisStore, Repeat, TlsOptions};
 use store_sqlite::SqliteStore;
 use tokio::time::{Instant, sleep};
 
@@ -185,15 +185,7 @@ fn redis_options(settings: &RedisSettings) -> Result<RedisOptions, CommandError>
     };
     Ok(RedisOptions {
         addresses: settings.addresses.clone(),
-        topology: match &settings.topology {
-            RedisTopology::Single => Topology::Single,
-            RedisTopology::Cluster => Topology::Cluster,
-            RedisTopology::Sentinel { master_name, username, password } => Topology::Sentinel {
-                master_name: master_name.clone(),
-                username: username.clone(),
-                password: password.clone(),
-            },
-        },
+        topology: settings.topology.clone(),
         tls,
         username: settings.username.clone(),
         password: settings.password.clone(),

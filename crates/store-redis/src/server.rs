@@ -92,7 +92,7 @@ impl fmt::Display for ServerWarning {
 
 /// Refuses servers that are too old; says what else is wrong with them.
 pub(crate) async fn check(engine: &Engine) -> Result<Vec<ServerWarning>, ServerError> {
-    for server in sections(engine, "server").await.map_err(ServerError::Ask)? {
+    for server in sections(engine, &["server"]).await.map_err(ServerError::Ask)? {
         check_version(&server)?;
     }
     let mut command = redis::cmd("CONFIG");
@@ -114,24 +114,23 @@ pub(crate) async fn check(engine: &Engine) -> Result<Vec<ServerWarning>, ServerE
 
 /// Which servers these are, and which history they carry on: it changes when one is restarted or another takes its place.
 pub(crate) async fn lineage(engine: &Engine) -> Result<Lineage, RedisError> {
-    let (servers, replications) = (sections(engine, "server").await?, sections(engine, "replication").await?);
-    let value = |section: &HashMap<String, String>, name: &str| section.get(name).cloned().unwrap_or_default();
-    let runs = servers.iter().map(|section| value(section, "run_id"));
-    let histories = replications.iter().map(|section| value(section, "master_replid"));
-    let mut all: Vec<_> = runs.chain(histories).collect();
-    all.sort();
-    Ok(Lineage(all.join(" ").into()))
+    let servers = sections(engine, &["server", "replication"]).await?;
+    let names = ["run_id", "master_replid"];
+    let ids = servers.iter().flat_map(|server| names.map(|name| server.get(name).cloned().unwrap_or_default()));
+    let mut ids: Vec<_> = ids.collect();
+    ids.sort();
+    Ok(Lineage(ids.join(" ").into()))
 }
 
-/// A section of `INFO` of each master.
-async fn sections(engine: &Engine, section: &str) -> Result<Vec<HashMap<String, String>>, RedisError> {
+/// Sections of `INFO` of each master.
+async fn sections(engine: &Engine, sections: &[&str]) -> Result<Vec<HashMap<String, String>>, RedisError> {
     let mut command = redis::cmd("INFO");
-    command.arg(section);
+    command.arg(sections);
     let replies = engine.link(Lane::Bulk).ask_masters(&command).await?;
     Ok(replies.into_iter().map(fields).collect())
 }
 
-/// The lines `name:value` of a section; nothing for what is no text.
+/// The lines `name:value`; nothing for what is no text.
 fn fields(reply: Value) -> HashMap<String, String> {
     let text: String = redis::from_redis_value(reply).unwrap_or_default();
     let lines = text.lines().filter_map(|line| line.split_once(':'));

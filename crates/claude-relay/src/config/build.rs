@@ -4,7 +4,7 @@ use super::{
     layers::Layers,
     parse::{self, Endpoint, StoreKind},
     reader::Reader,
-    redis::{RedisSettings, RedisTls, RedisTopology, RedisUrl},
+    redis::{RedisSettings, RedisTls, RedisUrl},
     settings::{
         AdminSettings, BookSettings, CooldownSettings, DrainSettings, FirstAdmin, ListenSettings, LogSettings,
         MetricsSettings, RelaySettings, RequestSettings, SecretSettings, Settings, StoreEngine, StoreSettings,
@@ -18,6 +18,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
 };
+use store_redis::Topology;
 
 /// The share of the memory that buffered bodies may take unless somebody says otherwise.
 const BUFFER_SHARE: u64 = 4;
@@ -93,18 +94,11 @@ fn redis_settings(read: &mut Reader<'_>, notes: &mut Vec<Note>) -> Option<RedisS
     }
     let from_parts = || {
         let addresses = vec![(host?, port)];
-        Some(RedisUrl {
-            addresses,
-            topology: RedisTopology::Single,
-            is_tls,
-            username: None,
-            password: None,
-            database: None,
-        })
+        Some(RedisUrl { addresses, topology: Topology::Single, is_tls, username: None, password: None, database: None })
     };
     let RedisUrl { addresses, topology, is_tls, username: own_name, password: own_password, database: own_database } =
         url.or_else(from_parts)?;
-    if matches!(topology, RedisTopology::Cluster) && database != 0 {
+    if matches!(topology, Topology::Cluster) && database != 0 {
         read.refuse(format!("`redis.db` is {database}, but a Cluster has only database 0."));
     }
     Some(RedisSettings {

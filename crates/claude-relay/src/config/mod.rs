@@ -22,7 +22,7 @@ pub use environment::Environment;
 pub use flags::Flags;
 pub(crate) use parse::admin_username;
 pub use parse::{Endpoint, LogFormat, LogLevel, Retention};
-pub use redis::{RedisSettings, RedisTls, RedisTopology};
+pub use redis::{RedisSettings, RedisTls};
 pub use settings::{
     AdminSettings, BookSettings, CooldownSettings, DrainSettings, FirstAdmin, ListenSettings, LogSettings,
     MetricsSettings, RelaySettings, RequestSettings, SecretSettings, Settings, StoreEngine, StoreSettings,

@@ -3,6 +3,7 @@
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use std::{path::PathBuf, time::Duration};
+use store_redis::Topology;
 
 /// The port of a server that names none.
 pub(super) const PORT: u16 = 6379;
@@ -19,7 +20,7 @@ pub struct RedisSettings {
     /// The servers, or the sentinels: host and port, at least one.
     pub addresses: Vec<(String, u16)>,
     /// What stands there.
-    pub topology: RedisTopology,
+    pub topology: Topology,
     /// TLS; none: plain TCP.
     pub tls: Option<RedisTls>,
     /// The ACL user.
@@ -34,24 +35,6 @@ pub struct RedisSettings {
     pub timeout: Duration,
 }
 
-/// What stands at the addresses.
-#[derive(Debug, Clone)]
-pub enum RedisTopology {
-    /// One server.
-    Single,
-    /// Sentinels.
-    Sentinel {
-        /// The name of the monitored master.
-        master_name: String,
-        /// The sentinels' own user.
-        username: Option<String>,
-        /// The sentinels' own password.
-        password: Option<SecretString>,
-    },
-    /// Nodes of a Cluster.
-    Cluster,
-}
-
 /// TLS.
 #[derive(Debug, Clone, Default)]
 pub struct RedisTls {
@@ -63,7 +46,7 @@ pub struct RedisTls {
 #[derive(Debug, Clone)]
 pub(super) struct RedisUrl {
     pub(super) addresses: Vec<(String, u16)>,
-    pub(super) topology: RedisTopology,
+    pub(super) topology: Topology,
     pub(super) is_tls: bool,
     pub(super) username: Option<String>,
     pub(super) password: Option<SecretString>,
@@ -139,15 +122,15 @@ fn credentials(text: &str) -> Result<(Option<String>, Option<SecretString>), Str
     Ok((given(decoded(username)?), given(decoded(password)?).map(SecretString::from)))
 }
 
-fn topology(kind: Kind, path: &str, query: &str) -> Result<(RedisTopology, Option<u32>), String> {
+fn topology(kind: Kind, path: &str, query: &str) -> Result<(Topology, Option<u32>), String> {
     let number = |text: &str| match text {
         "" => Ok(None),
         text => text.parse().map(Some).map_err(|_| "must end in the number of the database".to_owned()),
     };
     match kind {
-        Kind::Single => Ok((RedisTopology::Single, number(path)?)),
+        Kind::Single => Ok((Topology::Single, number(path)?)),
         Kind::Cluster => match number(path)? {
-            None | Some(0) => Ok((RedisTopology::Cluster, None)),
+            None | Some(0) => Ok((Topology::Cluster, None)),
             Some(_) => Err("names a database; a Cluster has only database 0".to_owned()),
         },
         Kind::Sentinel => {
@@ -168,8 +151,7 @@ fn topology(kind: Kind, path: &str, query: &str) -> Result<(RedisTopology, Optio
                 ))?;
                 own = (text.or(own.0), secret.or(own.1));
             }
-            let topology =
-                RedisTopology::Sentinel { master_name: master_name.to_owned(), username: own.0, password: own.1 };
+            let topology = Topology::Sentinel { master_name: master_name.to_owned(), username: own.0, password: own.1 };
             Ok((topology, number(database)?))
         }
     }
@@ -192,7 +174,7 @@ mod tests {
     fn one_server_is_read_with_all_its_parts() {
         let url = parsed("redis://relay:p%40ss%2F1@redis.internal:6380/3");
         assert_eq!(url.addresses, [at("redis.internal", 6380)]);
-        assert!(matches!(url.topology, RedisTopology::Single) && !url.is_tls);
+        assert!(matches!(url.topology, Topology::Single) && !url.is_tls);
         assert_eq!((url.username.as_deref(), url.database), (Some("relay"), Some(3)));
         assert_eq!(url.password.expect("given").expose_secret(), "p@ss/1");
         let bare = parsed("rediss://[::1]");
@@ -204,10 +186,10 @@ mod tests {
     fn clusters_and_sentinels_list_their_nodes() {
         let url = parsed("redis+cluster://:s@a:7000,b:7001,[::1]:7002");
         assert_eq!(url.addresses, [at("a", 7000), at("b", 7001), at("::1", 7002)]);
-        assert!(matches!(url.topology, RedisTopology::Cluster));
+        assert!(matches!(url.topology, Topology::Cluster));
         let url = parsed("rediss+sentinel://u:p@a,b:26380/main/2?sentinel_username=su&sentinel_password=s%3Ap");
         assert_eq!((url.addresses, url.is_tls, url.database), (vec![at("a", 26_379), at("b", 26_380)], true, Some(2)));
-        let RedisTopology::Sentinel { master_name, username, password } = url.topology else { panic!("sentinels") };
+        let Topology::Sentinel { master_name, username, password } = url.topology else { panic!("sentinels") };
         assert_eq!((master_name.as_str(), username.as_deref()), ("main", Some("su")));
         assert_eq!(password.expect("given").expose_secret(), "s:p");
     }
