@@ -132,20 +132,21 @@ async fn answers(store: &Store) -> String {
         group: [Dimension::Bucket, Dimension::Subject, Dimension::Model].into(),
         limit: 5000,
     };
-    let mut told = String::new();
+    let mut told = Vec::new();
     for (period, from, to) in [
         (Period::Hour, "2026-11-20T00", "2026-12-01T00"),
         (Period::Day, "2026-11-20", "2026-12-01"),
         (Period::Month, "2026-11", "2026-12"),
     ] {
         for view in [UsageView::Keys(KeyFilter::All), UsageView::Accounts(None), UsageView::Global(None)] {
-            told += &format!("{:?}\n", store.ledger.usage(&query(view, period, from, to)).await.expect("an answer"));
+            told.push(format!("{:?}", store.ledger.usage(&query(view, period, from, to)).await.expect("an answer")));
         }
     }
     let keys: Vec<_> = (0..4).map(|number| domain::KeyId::parse(&format!("key-{number}")).expect("an id")).collect();
     let today = Calendar::utc().day(Timestamp::from_ms(1_795_392_000_000));
-    told += &format!("{:?}\n", store.ledger.key_totals(&keys, today).await.expect("an answer"));
-    told + &format!("{:?}", store.ledger.attempts(&AttemptFilter::default(), None, 500).await.expect("a page"))
+    told.push(format!("{:?}", store.ledger.key_totals(&keys, today).await.expect("an answer")));
+    told.push(format!("{:?}", store.ledger.attempts(&AttemptFilter::default(), None, 500).await.expect("a page")));
+    told.join("\n")
 }
 
 #[tokio::test]

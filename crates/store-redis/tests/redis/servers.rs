@@ -2,11 +2,9 @@
 
 use crate::fixture::{open, options};
 use domain::Timestamp;
-use rcgen::{CertificateParams, KeyPair};
-use std::{fs, time::Duration};
+use std::{fs, path::Path, time::Duration};
 use store::{Family, Records, records::Value};
 use store_redis::{OpenError, RedisOptions, RedisStore, SchemaError, ServerWarning, TlsOptions, Topology};
-use tempfile::TempDir;
 use testkit::redis::{RedisServer, ServerOptions};
 
 fn on(server: &RedisServer) -> RedisOptions {
@@ -73,13 +71,9 @@ async fn prefixes_and_databases_are_stores_of_their_own() {
 
 #[tokio::test]
 async fn tls_is_spoken_with_the_roots_that_are_named_and_with_no_others() {
-    let directory = TempDir::new().expect("a directory");
-    let key = KeyPair::generate().expect("a key");
-    let params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).expect("names");
-    let certificate = params.self_signed(&key).expect("a certificate");
-    let (certificate_file, key_file) = (directory.path().join("cert.pem"), directory.path().join("key.pem"));
-    fs::write(&certificate_file, certificate.pem()).expect("written");
-    fs::write(&key_file, key.serialize_pem()).expect("written");
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/redis/tls");
+    let (certificate_file, key_file) = (files.join("certificate.pem"), files.join("key.pem"));
+    let certificate = fs::read(&certificate_file).expect("the certificate");
     let port = RedisServer::start().port();
     let arguments = [
         ("--tls-port", port.to_string()),
@@ -95,7 +89,7 @@ async fn tls_is_spoken_with_the_roots_that_are_named_and_with_no_others() {
         timeout: Duration::from_secs(1),
         ..options(Topology::Single, [port])
     };
-    put(&*open(&with(Some(certificate.pem().into_bytes()))).await.store().records, "a").await;
+    put(&*open(&with(Some(certificate))).await.store().records, "a").await;
     refused(&with(None)).await;
 }
 
