@@ -4,6 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails, and these functions are parts of tests")]
 
 mod claude_code;
+#[path = "../corridor/engine.rs"]
+mod engine;
 mod foreign_mock;
 mod programs;
 mod sdk;

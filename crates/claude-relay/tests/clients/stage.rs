@@ -36,6 +36,10 @@ pub(crate) struct Stage {
 /// A relay whose accounts never cool down: each call meets the script afresh.
 pub(crate) fn forgiving() -> RelayCommand {
     let relay = RelayCommand::new(env!("CARGO_BIN_EXE_claude-relay")).env("COOLDOWN_PROVIDER_MAX", "0s");
+    let relay = match crate::engine::servers() {
+        Some(servers) => relay.on(servers),
+        None => relay,
+    };
     COOLDOWNS.iter().fold(relay, |relay, name| relay.env(name, "0s"))
 }
 

@@ -25,3 +25,13 @@ mod lossy {
         model::limits_slots_and_locks_answer_as_the_reference_does(Lossy::fresh().await).await;
     }
 }
+
+mod failing_over {
+    use crate::fixture::FailingOver;
+    use store::conformance::{Fixture, model};
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn durable_ports_answer_as_the_reference_does_over_failovers() {
+        model::durable_ports_answer_as_the_reference_does_over_restarts(FailingOver::fresh().await).await;
+    }
+}

@@ -162,7 +162,7 @@ families! {
     AdminCredentials "admin_credentials" "admin_credentials" (Hash, UntilDeleted, Record) "Which content of data/init.json was applied, and to whom."
         .with(ADMIN_CREDENTIALS);
     Session "session" "session:{JTI}" (Hash, Timed, State) "Sign-in sessions of administrators, by the token's jti.";
-    StickySession "sticky_session" "sticky_session:{HASH}" (String, Timed, State) "Account that a client's session is bound to.";
+    StickySession "sticky_session" "sticky_session:{HASH}" (Hash, Timed, State) "Account that a client's session is bound to, and until when.";
     SessionWindow "session_window" "session_window:{ACCOUNT}" (Hash, Timed, State) "Five-hour window of an account: start, end, status, use.";
     UsageDaily "usage:daily" "usage:daily:DAY:{KEY}:MODEL" (Hash, Retention, Usage) "Use by day, key and model.";
     UsageAccount "usage:account" "usage:account:{ACCOUNT}:DAY" (Hash, Retention, Usage) "Use by account and day, by model.";

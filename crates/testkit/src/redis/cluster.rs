@@ -9,6 +9,7 @@ use super::{
     wire,
 };
 use std::{
+    cell::Cell,
     collections::VecDeque,
     fmt::Write as _,
     fs, io,
@@ -36,6 +37,9 @@ const START_MAX: Duration = Duration::from_secs(60);
 
 /// How often a Cluster is asked whether it is well.
 const ASK_EVERY: Duration = Duration::from_millis(20);
+
+/// How often a replica is asked to take over.
+const FAILOVER_ASKED_EVERY: Duration = Duration::from_secs(1);
 
 /// How long a node may be silent before the others take it for dead, in milliseconds.
 const NODE_TIMEOUT_MS: &str = "2000";
@@ -162,8 +166,15 @@ impl RedisCluster {
     ///
     /// When it does not.
     pub fn fail_over(&self, replica: usize) {
-        self.command(replica, &["CLUSTER", "FAILOVER"]).expect("a replica of a master that is up");
-        self.eventually("the replica takes over", || self.masters().contains(&replica));
+        let asked_at = Cell::new(None::<Instant>);
+        self.eventually("the replica takes over", || {
+            // Given up by the replica when it is not level with its master yet: asked again.
+            if asked_at.get().is_none_or(|asked_at| asked_at.elapsed() > FAILOVER_ASKED_EVERY) {
+                let _ = self.command(replica, &["CLUSTER", "FAILOVER"]);
+                asked_at.set(Some(Instant::now()));
+            }
+            self.masters().contains(&replica)
+        });
         self.wait_until_well();
     }
 

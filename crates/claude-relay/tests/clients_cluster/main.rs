@@ -1,0 +1,25 @@
+//! The real client programs once more, with the records on a Redis Cluster of six.
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails, and these functions are parts of tests")]
+
+#[path = "../clients/claude_code.rs"]
+mod claude_code;
+#[path = "../corridor_cluster/engine.rs"]
+mod engine;
+#[path = "../clients/foreign_mock.rs"]
+mod foreign_mock;
+#[path = "../clients/programs.rs"]
+mod programs;
+#[path = "../clients/sdk.rs"]
+mod sdk;
+#[path = "../clients/sdk_answers.rs"]
+mod sdk_answers;
+#[path = "../clients/sdk_breaks.rs"]
+mod sdk_breaks;
+#[path = "../clients/sdk_refusals.rs"]
+mod sdk_refusals;
+#[path = "../clients/sdk_retries.rs"]
+mod sdk_retries;
+#[path = "../clients/stage.rs"]
+mod stage;
+#[path = "../clients/strangers.rs"]
+mod strangers;
