@@ -1,5 +1,5 @@
 -- KEYS: sums by group, members of the subject ordered by name (or the sums again), places of its records (or the sums again), the
--- call's own. ARGV: how many groups, the member ('' for none). Replies how many were removed, and how many are left.
+-- call's own. ARGV: how many groups, the member. Replies how many were removed, and how many are left.
 local fields, groups, removed = redis.call('HKEYS', KEYS[1]), {}, 0
 for _, field in ipairs(fields) do
   local group = string.match(field, '^attempts(.*)$')
@@ -12,8 +12,9 @@ for at = 1, math.min(#groups, tonumber(ARGV[1])) do
   end
   removed = removed + 1
 end
-if removed == #groups and ARGV[2] ~= '' then
-  redis.call('ZREM', KEYS[2], ARGV[2])
-  redis.call('DEL', KEYS[3])
+if removed == #groups then
+  redis.call('DEL', KEYS[1])
+  if KEYS[2] ~= KEYS[1] then redis.call('ZREM', KEYS[2], ARGV[2]) end
+  if KEYS[3] ~= KEYS[1] then redis.call('DEL', KEYS[3]) end
 end
 return {removed, #groups - removed}

@@ -140,7 +140,6 @@ impl RedisLedger {
     fn sums_removal(&self, keys: [&String; 3], rows: usize, member: &str) -> Call {
         let own = self.0.names().call(keys[0], &call_id());
         let [sums, members, places] = keys;
-        // The sums themselves are gone then, and no set in their place: nothing is removed from it.
         SUMS.on([sums, members, places, &own]).arg(rows).arg(member)
     }
 
