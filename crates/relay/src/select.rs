@@ -47,7 +47,7 @@ pub(crate) fn wanted(model: &str) -> (&'static [Platform], &str) {
 }
 
 impl Relay {
-    /// Chooses an account that was not tried. Cancel-safe: a slot that was taken meanwhile comes back by its expiry.
+    /// Chooses an account that was not tried. Cancel-safe: a slot that was taken meanwhile comes back.
     ///
     /// # Errors
     ///
@@ -103,6 +103,8 @@ impl Relay {
             }
             Err(error) => {
                 tracing::debug!(account.id = %seat.account.id, error = %error, "a slot could not be taken");
+                // It may have been taken all the same.
+                leases.release(&subject, &id);
                 None
             }
         }

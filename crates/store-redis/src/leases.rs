@@ -1,9 +1,11 @@
 //! Concurrency slots and queue places: sorted sets by expiry, in the slot of their subject.
 //!
 //! Giving back does not wait: it is noted here and sent by a task. Until the servers have confirmed it, every call of the same
-//! subject carries it along, so that a slot given back is free for this node at once. What a dead node held expires.
+//! subject carries it along, so that a slot given back is free for this node at once. What was taken for a caller that is gone is
+//! given back too. What a dead node held expires.
 
 mod returns;
+mod taking;
 
 use crate::{
     call::{Call, Script, call_id},
@@ -17,6 +19,7 @@ use parking_lot::Mutex;
 use returns::Returns;
 use std::{collections::HashSet, num::NonZeroU32, sync::Arc, time::Duration};
 use store::{Acquired, Family, LeaseId, LeaseSubject, Leases, QueuePlace, StoreError};
+use taking::Taking;
 
 static ACQUIRE: Script = Script::new(include_str!("../scripts/lease_acquire.lua"));
 static RENEW: Script = Script::new(include_str!("../scripts/lease_renew.lua"));
@@ -78,6 +81,13 @@ impl RedisLeases {
         }
     }
 
+    /// The reply to `call`, which takes `id` at `stand`. Cancel-safe: what is taken afterwards is given back.
+    fn take(&self, stand: Stand, id: &LeaseId, operation: &'static str, call: Call) -> Taking {
+        let engine = self.engine.clone();
+        let call = async move { engine.ask(operation, call).await };
+        Taking::new(call, Arc::clone(&self.returns), stand, id.clone())
+    }
+
     /// The call on `stand`, with what is to be given back there first.
     fn with_returns(call: Call, returned: &[LeaseId]) -> Call {
         returned.iter().fold(call, |call, id| call.arg(&*id.0))
@@ -99,7 +109,7 @@ impl Leases for RedisLeases {
         let returned = self.returns.before_taking(&stand, id).await;
         let call = ACQUIRE.on(stand.keys(&self.engine)).arg(now.as_ms()).arg(now.plus(ttl).as_ms()).arg(ceiling.get());
         let call = Self::with_returns(call.arg(millis(ttl + BACKSTOP)).arg(&*id.0), &returned);
-        let held: i64 = self.engine.ask("take a slot", call).await?;
+        let held = self.take(stand, id, "take a slot", call).await?;
         Ok(u32::try_from(held).map_or(Acquired::Granted, |held| Acquired::Full { held }))
     }
 
@@ -138,7 +148,7 @@ impl Leases for RedisLeases {
         keys.reverse();
         let call = ENTER.on(keys).arg(now.as_ms()).arg(now.plus(ttl).as_ms()).arg(length_max.get());
         let call = Self::with_returns(call.arg(millis(ttl + BACKSTOP)).arg(&*place.0), &returned);
-        let ahead: i64 = self.engine.ask("enter a queue", call).await?;
+        let ahead = self.take(stand, place, "enter a queue", call).await?;
         Ok(u32::try_from(ahead).map_or(QueuePlace::Full, |ahead| QueuePlace::Waiting { ahead }))
     }
 

@@ -112,6 +112,7 @@ macro_rules! conformance_suite {
             of_parallel_requests_as_many_get_a_slot_as_there_are
             acquiring_what_is_held_renews_it_and_counts_once
             an_expired_slot_counts_no_longer
+            what_is_taken_for_a_caller_that_is_gone_is_given_back
             renewing_takes_an_expired_slot_again_beyond_the_ceiling
             a_slot_given_back_is_free
             places_are_served_in_the_order_in_which_they_were_entered

@@ -48,6 +48,7 @@ pub enum QueuePlace {
 /// * Acquiring an id that is held renews it and counts once.
 /// * An expired slot or place counts no longer, whether or not it was swept.
 /// * Places are served in the order in which they were entered; renewing does not move one back.
+/// * `acquire` and `enter` are cancel-safe: what is taken for a caller that no longer waits is given back soon, and long before it expires.
 /// * `release` and `leave` do not wait: they are called from `drop`. On a shared engine they are sent, and the expiry backs them.
 #[async_trait]
 pub trait Leases: Send + Sync {

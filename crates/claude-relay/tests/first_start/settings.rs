@@ -2,6 +2,7 @@
 
 use crate::program::Place;
 use std::fs;
+use testkit::redis::{RedisServer, ServerOptions};
 
 async fn refusal_of(file: &str) -> (Place, String) {
     let place = Place::new();
@@ -34,15 +35,16 @@ async fn a_file_that_is_named_and_not_there_is_refused() {
 }
 
 #[tokio::test]
-async fn an_environment_that_points_to_redis_is_refused_until_the_embedded_store_is_meant() {
+async fn an_environment_with_a_wrong_password_of_redis_is_refused_and_the_embedded_store_can_be_meant() {
     let place = Place::new();
-    let redis = ("REDIS_HOST", "redis.internal");
-    let message =
-        place.relay("serve").envs(&[redis, ("REDIS_PASSWORD", "s3cret-of-redis"), ("PORT", "0")]).refusal().await;
-    assert!(message.contains("REDIS_HOST is set") && message.contains("STORE=sqlite"), "{message}");
-    assert!(!message.contains("s3cret-of-redis"), "{message}");
-    assert!(!place.data_dir().exists());
-    place.relay("serve").envs(&[redis, ("STORE", "sqlite"), ("PORT", "0")]).listening().await;
+    let server = RedisServer::start_with(ServerOptions { password: Some("right".to_owned()), ..Default::default() });
+    let port = server.port().to_string();
+    let redis =
+        [("REDIS_HOST", "127.0.0.1"), ("REDIS_PORT", &*port), ("REDIS_PASSWORD", "s3cret-of-redis"), ("PORT", "0")];
+    let message = place.relay("serve").envs(&redis).refusal().await;
+    assert!(message.contains(&format!("cannot use Redis at 127.0.0.1:{port}")), "{message}");
+    assert!(message.contains("WRONGPASS") && !message.contains("s3cret-of-redis"), "{message}");
+    place.relay("serve").envs(&redis).envs(&[("STORE", "sqlite")]).listening().await;
 }
 
 #[tokio::test]

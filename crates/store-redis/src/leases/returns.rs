@@ -13,6 +13,7 @@ use std::{
 };
 use store::{LeaseId, StoreError};
 use tokio::{
+    runtime::Handle,
     sync::{Mutex as AsyncMutex, Notify},
     time::sleep,
 };
@@ -29,6 +30,8 @@ pub(super) struct Returns {
     arrived: Arc<Notify>,
     /// Held while something is being sent.
     sending: AsyncMutex<()>,
+    /// Where tasks are started, wherever a drop happens.
+    runtime: Handle,
 }
 
 #[derive(Default)]
@@ -42,7 +45,8 @@ impl Returns {
     pub(super) fn start(engine: Engine) -> Arc<Self> {
         let arrived = Arc::new(Notify::new());
         let (waiting, sending) = (Mutex::default(), AsyncMutex::new(()));
-        let returns = Arc::new(Self { engine, waiting, arrived: Arc::clone(&arrived), sending });
+        let runtime = Handle::current();
+        let returns = Arc::new(Self { engine, waiting, arrived: Arc::clone(&arrived), sending, runtime });
         #[expect(clippy::disallowed_methods, reason = "it ends once the last owner of the returns is gone")]
         tokio::spawn(run(Arc::downgrade(&returns), arrived));
         returns
@@ -55,6 +59,22 @@ impl Returns {
             waiting.count += 1;
         }
         self.arrived.notify_one();
+    }
+
+    /// Gives `id` back once `call`, which takes it, is over: sent at once, the return might come first.
+    pub(super) fn give_back_after(
+        self: &Arc<Self>,
+        call: impl Future<Output = Result<i64, StoreError>> + Send + 'static,
+        stand: Stand,
+        id: LeaseId,
+    ) {
+        let returns = Arc::clone(self);
+        #[expect(clippy::disallowed_methods, reason = "it ends with its call, within the time that calls have")]
+        self.runtime.spawn(async move {
+            // Whatever the reply is, and if there is none: giving back what was not taken does nothing.
+            let _reply = call.await;
+            returns.give_back(stand, id);
+        });
     }
 
     /// What waits to be given back at `stand`.

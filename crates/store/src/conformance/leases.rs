@@ -6,9 +6,20 @@ use super::{
 };
 use crate::{Acquired, LeaseSubject, Leases, QueuePlace};
 use domain::Timestamp;
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    future::poll_fn,
+    num::NonZeroU32,
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// How often it is looked whether everything is back: each look asks the store twice.
+const LOOKS_MAX: usize = 10_000;
+
 const TWO: NonZeroU32 = NonZeroU32::new(2).expect("not zero");
 
 fn subject() -> LeaseSubject {
@@ -84,6 +95,43 @@ pub async fn a_slot_given_back_is_free(fixture: impl Fixture) {
     leases.release(&subject(), &lease(1));
     assert_eq!(acquired(&*leases, 3, START).await, Acquired::Granted);
     assert_eq!(acquired(&*leases, 4, START).await, Acquired::Full { held: 2 });
+}
+
+/// What is taken for a caller that no longer waits is given back.
+pub async fn what_is_taken_for_a_caller_that_is_gone_is_given_back(fixture: impl Fixture) {
+    let leases = fixture.store().leases;
+    let many = NonZeroU32::new(1_000).expect("not zero");
+    for number in 0..200 {
+        let (id, polls) = (lease(number), number % 40);
+        if given_up_after(polls, leases.acquire(&subject(), &id, many, MINUTE, START)).await.is_some() {
+            leases.release(&subject(), &id);
+        }
+        if given_up_after(polls, leases.enter(&key(1), &id, many, MINUTE, START)).await.is_some() {
+            leases.leave(&key(1), &id);
+        }
+    }
+    for _ in 0..LOOKS_MAX {
+        let place = leases.enter(&key(1), &lease(1_000), many, MINUTE, START).await.expect("an answer");
+        let held = leases.held(&subject(), START).await.expect("a read");
+        leases.leave(&key(1), &lease(1_000));
+        if (held, place) == (0, QueuePlace::Waiting { ahead: 0 }) {
+            return;
+        }
+    }
+    panic!("slots or places stay taken");
+}
+
+/// What `future` gives within so many polls; else it is dropped.
+async fn given_up_after<T>(polls: u64, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    for _ in 0..polls {
+        let polled = poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await;
+        if let Poll::Ready(given) = polled {
+            return Some(given);
+        }
+        tokio::task::yield_now().await;
+    }
+    None
 }
 
 /// Places are served in the order in which they were entered; renewing does not move one back.

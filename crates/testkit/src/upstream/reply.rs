@@ -5,6 +5,9 @@ use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
+/// Longest that a test waits for requests to come to a gate, on a machine that does much else.
+const ARRIVAL_MAX: Duration = Duration::from_secs(60);
+
 /// Holds the upstream back until a test lets it go on, so that no test needs to sleep. Clones are the same gate.
 #[derive(Debug, Clone)]
 pub struct Gate(Arc<GateState>);
@@ -121,10 +124,15 @@ impl Gate {
     }
 
     /// Waits until `count` requests have come to the gate. Cancel-safe.
+    ///
+    /// # Panics
+    ///
+    /// When they have not come within [`ARRIVAL_MAX`]: a test that waits for ever says nothing.
     pub async fn reached_by(&self, count: usize) {
         let mut arrivals = self.0.arrivals.subscribe();
-        // No error: this gate holds the sender.
-        let _ = arrivals.wait_for(|&arrived| arrived >= count).await;
+        let arrival = tokio::time::timeout(ARRIVAL_MAX, arrivals.wait_for(|&arrived| arrived >= count));
+        let came = arrival.await.is_ok();
+        assert!(came, "{} of {count} requests came to the gate", *self.0.arrivals.borrow());
     }
 
     pub(crate) async fn pass(&self) {
