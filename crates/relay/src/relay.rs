@@ -161,12 +161,16 @@ impl Relay {
         let mut ticks = tokio::time::interval(LEASE_RENEWAL);
         loop {
             ticks.tick().await;
-            let held = self.held.held();
+            let held = self.held.snapshot();
             if held.is_empty() {
                 continue;
             }
-            if let Err(error) = self.store.leases.renew(&held, LEASE_TTL, self.clock.now()).await {
-                tracing::warn!(error = %error, slots = held.len(), "slots could not be renewed");
+            if let Err(error) = self.store.leases.renew(held.slots(), LEASE_TTL, self.clock.now()).await {
+                tracing::warn!(error = %error, slots = held.slots().len(), "slots could not be renewed");
+            }
+            // The renewal may have taken again what was given back while it was under way.
+            for (subject, id) in held.given_back() {
+                self.store.leases.release(subject, id);
             }
         }
     }

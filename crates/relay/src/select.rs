@@ -134,13 +134,64 @@ impl HeldLeases {
     }
 
     /// Those that are still held; forgets the others.
-    pub(crate) fn held(&self) -> Vec<(LeaseSubject, LeaseId)> {
-        let mut held = Vec::new();
+    pub(crate) fn snapshot(&self) -> HeldSnapshot {
+        let mut snapshot = HeldSnapshot::default();
         self.0.lock().retain(|lease| {
-            let lease = lease.upgrade();
-            held.extend(lease.iter().map(|lease| (lease.subject.clone(), lease.id.clone())));
-            lease.is_some()
+            let held = lease.upgrade();
+            if let Some(held) = &held {
+                snapshot.slots.push((held.subject.clone(), held.id.clone()));
+                snapshot.leases.push(Weak::clone(lease));
+            }
+            held.is_some()
         });
-        held
+        snapshot
+    }
+}
+
+/// The slots that were held at one moment.
+#[derive(Default)]
+pub(crate) struct HeldSnapshot {
+    slots: Vec<(LeaseSubject, LeaseId)>,
+    leases: Vec<Weak<Lease>>,
+}
+
+impl HeldSnapshot {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    pub(crate) fn slots(&self) -> &[(LeaseSubject, LeaseId)] {
+        &self.slots
+    }
+
+    /// Those that are held no more.
+    pub(crate) fn given_back(&self) -> impl Iterator<Item = &(LeaseSubject, LeaseId)> {
+        let leases = self.slots.iter().zip(&self.leases);
+        leases.filter(|(_, lease)| lease.strong_count() == 0).map(|(slot, _)| slot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A slot that was given back while it was renewed stayed taken until its expiry.
+    #[test]
+    fn what_is_given_back_while_it_is_renewed_is_told() {
+        let held = HeldLeases::default();
+        let leases = store::memory::store().leases;
+        let [kept, given_back] = ["a", "b"].map(|id| {
+            let subject = LeaseSubject::Account(AccountId::parse("a1").expect("an id"));
+            let lease = Arc::new(Lease { leases: Arc::clone(&leases), subject, id: LeaseId(id.into()) });
+            held.watch(&lease);
+            lease
+        });
+        let snapshot = held.snapshot();
+        assert_eq!((snapshot.slots().len(), snapshot.given_back().count()), (2, 0));
+        let id = given_back.id.clone();
+        drop(given_back);
+        assert_eq!(snapshot.given_back().map(|(_, id)| id).collect::<Vec<_>>(), [&id]);
+        drop(kept);
+        assert!(held.snapshot().is_empty());
     }
 }

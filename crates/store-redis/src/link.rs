@@ -74,7 +74,7 @@ impl Link {
         };
         let replies = match connection {
             Connection::Direct(connection) => send_direct(connection, commands).await,
-            Connection::Cluster(connection) => send_to_cluster(&connection, commands).await,
+            Connection::Cluster(connection) => send_to_cluster(&connection, commands, self.timeout / 2).await,
         };
         if replies.iter().any(|reply| reply.as_ref().is_err_and(spoils_connection)) {
             self.drop_connection(number);
@@ -158,12 +158,20 @@ async fn send_direct(mut connection: MultiplexedConnection, commands: &[&Cmd]) -
     }
 }
 
-async fn send_to_cluster(connection: &ClusterConnection, commands: &[&Cmd]) -> Vec<RedisResult<Value>> {
+/// A reply that has not come within `patience` counts as a broken connection: the library's Cluster client stands still for ever when
+/// a call that was redirected to a node of which it has no connection waits for the map of slots while that is being read anew
+/// (calls are not driven on meanwhile). The call is then sent again on a new connection, within its own time.
+async fn send_to_cluster(
+    connection: &ClusterConnection,
+    commands: &[&Cmd],
+    patience: Duration,
+) -> Vec<RedisResult<Value>> {
     let calls = commands.iter().map(|command| {
         let mut connection = connection.clone();
         async move {
-            let reply = redis::aio::ConnectionLike::req_packed_command(&mut connection, command).await;
-            reply.and_then(Value::extract_error)
+            let call = redis::aio::ConnectionLike::req_packed_command(&mut connection, command);
+            let reply = tokio::time::timeout(patience, call).await;
+            reply.unwrap_or_else(|_| Err(broken())).and_then(Value::extract_error)
         }
     });
     join_all(calls).await
@@ -175,6 +183,10 @@ fn of_each_node(reply: Value) -> Vec<Value> {
         Value::Map(replies) => replies.into_iter().map(|(_, reply)| reply).collect(),
         other => vec![other],
     }
+}
+
+fn broken() -> RedisError {
+    std::io::Error::from(std::io::ErrorKind::BrokenPipe).into()
 }
 
 fn timed_out() -> RedisError {
