@@ -1,4 +1,5 @@
-//! The real client programs once more, with the records on one Redis server.
+//! The real client programs once more, with the records on one Redis server. What SDKs make of refusals, breaks and retries is the
+//! same whichever store there is, and stands in the program for a Cluster.
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails, and these functions are parts of tests")]
 
 #[path = "../clients/claude_code.rs"]
@@ -13,12 +14,6 @@ mod programs;
 mod sdk;
 #[path = "../clients/sdk_answers.rs"]
 mod sdk_answers;
-#[path = "../clients/sdk_breaks.rs"]
-mod sdk_breaks;
-#[path = "../clients/sdk_refusals.rs"]
-mod sdk_refusals;
-#[path = "../clients/sdk_retries.rs"]
-mod sdk_retries;
 #[path = "../clients/stage.rs"]
 mod stage;
 #[path = "../clients/strangers.rs"]
