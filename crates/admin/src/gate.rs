@@ -18,8 +18,11 @@ use store::{Session, sessions::SessionSubject};
 #[derive(Debug, Clone)]
 pub(crate) struct Caller {
     pub(crate) admin: Admin,
-    pub(crate) session: Session,
 }
+
+/// The session that a request came by.
+#[derive(Debug, Clone)]
+pub(crate) struct OwnSession(pub(crate) Session);
 
 /// Lets a request pass whose caller's role includes `needed`.
 pub(crate) async fn check(
@@ -27,7 +30,7 @@ pub(crate) async fn check(
     mut request: Request,
     next: Next,
 ) -> Result<Response, Refusal> {
-    let caller = authenticate(&plane, request.headers()).await?;
+    let (caller, session) = authenticate(&plane, request.headers()).await?;
     if !caller.admin.role.includes(needed) {
         let message = format!(
             "This needs the role `{needed}`, and `{}` has the role `{}`: ask an owner.",
@@ -36,10 +39,11 @@ pub(crate) async fn check(
         return Err(Refusal::new(RefusalType::Forbidden, message));
     }
     request.extensions_mut().insert(caller);
+    request.extensions_mut().insert(OwnSession(session));
     Ok(next.run(request).await)
 }
 
-async fn authenticate(plane: &Plane, headers: &HeaderMap) -> Result<Caller, Refusal> {
+async fn authenticate(plane: &Plane, headers: &HeaderMap) -> Result<(Caller, Session), Refusal> {
     let anonymous = || {
         let message = "Sign in: `POST /admin/session`, then send the token as `Authorization: Bearer TOKEN`.";
         Refusal::new(RefusalType::Unauthenticated, message)
@@ -52,7 +56,7 @@ async fn authenticate(plane: &Plane, headers: &HeaderMap) -> Result<Caller, Refu
         return Err(anonymous());
     }
     let admin = editing::find::<Admin>(plane.store(), claims.admin.as_str()).await?.ok_or_else(anonymous)?.record;
-    Ok(Caller { admin, session })
+    Ok((Caller { admin }, session))
 }
 
 /// The token of the one `Authorization` header; a second one makes it unclear who is meant.
@@ -67,11 +71,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        // The table of operations puts the gate before every operation that has a caller.
-        parts
-            .extensions
-            .get::<Self>()
-            .cloned()
-            .ok_or_else(|| Refusal::new(RefusalType::Internal, "No gate stands here."))
+        passed(parts)
     }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for OwnSession {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        passed(parts)
+    }
+}
+
+/// What the gate left: the table of operations puts one before every operation that asks for this.
+fn passed<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<T, Refusal> {
+    let found = parts.extensions.get::<T>().cloned();
+    found.ok_or_else(|| Refusal::new(RefusalType::Internal, "No gate stands here."))
 }

@@ -6,6 +6,8 @@
 
 mod accounts;
 mod address;
+mod admins;
+mod alone;
 mod api_keys;
 mod cursor;
 mod editing;
@@ -23,6 +25,7 @@ mod prices;
 mod refusal;
 mod replies;
 mod session;
+mod sessions;
 mod state;
 mod system;
 mod texts;

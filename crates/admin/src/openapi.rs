@@ -128,7 +128,7 @@ fn opening() -> OpenApi {
         .version(env!("CARGO_PKG_VERSION"))
         .license(Some(License::new("MIT")))
         .build();
-    let tags = ["Session", "API keys", "Accounts", "Usage", "Prices", "System"];
+    let tags = ["Session", "Administrators", "API keys", "Accounts", "Usage", "Prices", "System"];
     OpenApiBuilder::new()
         .info(info)
         .components(Some(components()))

@@ -2,9 +2,9 @@
 //! and there is no way to put one here without saying who may use it.
 
 use crate::{
-    accounts, api_keys, gate, me, openapi, prices,
+    accounts, admins, api_keys, gate, me, openapi, prices,
     refusal::{Refusal, RefusalType},
-    session,
+    session, sessions,
     state::{AdminState, Plane, Shared},
     system, usage,
 };
@@ -15,7 +15,7 @@ use axum::{
     response::Response,
     routing::{any, get},
 };
-use domain::Role::{self, Operator, Viewer};
+use domain::Role::{self, Operator, Owner, Viewer};
 use http::{HeaderName, HeaderValue, header};
 use std::sync::Arc;
 use utoipa_axum::{router::UtoipaMethodRouter, routes};
@@ -53,6 +53,16 @@ pub(crate) fn table() -> Vec<Operation> {
         needs(Viewer, routes!(session::sign_out)),
         needs(Viewer, routes!(me::read)),
         open_to(Access::Role(Viewer), &[Conflict, TooManyRequests], routes!(me::change_password)),
+        needs(Viewer, routes!(sessions::list)),
+        needs(Viewer, routes!(sessions::end_all)),
+        needs(Viewer, routes!(sessions::end)),
+
+        needs(Owner, routes!(admins::list)),
+        open_to(Access::Role(Owner), &[Conflict, TooManyRequests], routes!(admins::create)),
+        needs(Owner, routes!(admins::read)),
+        needs(Owner, routes!(admins::change)),
+        open_to(Access::Role(Owner), &[Conflict, TooManyRequests], routes!(admins::set_password)),
+        needs(Owner, routes!(admins::delete)),
 
         needs(Viewer, routes!(api_keys::list)),
         needs(Operator, routes!(api_keys::create)),

@@ -200,8 +200,10 @@ impl From<RecordError> for Refusal {
                 RefusalType::Conflict,
                 "It was changed by somebody else at the same time: read it again, then change it.",
             ),
-            RecordError::Duplicate { .. } => {
-                Self::new(RefusalType::Conflict, "Another one has this value already: choose another.")
+            RecordError::Duplicate { index } => {
+                let field = index.indexed().map(|(_, column)| Fault::new(column, "is another's; choose another"));
+                let message = "Another one has this value already: choose another.";
+                Self { details: field.into_iter().collect(), ..Self::new(RefusalType::Conflict, message) }
             }
             RecordError::Store(error) => error.into(),
         }

@@ -4,7 +4,7 @@ use crate::{
     address::Visitor,
     extract::Document,
     faults::Faults,
-    gate::Caller,
+    gate::OwnSession,
     refusal::{Refusal, RefusalType},
     state::{Plane, Shared},
     texts,
@@ -26,7 +26,7 @@ use utoipa::ToSchema;
 use vault::{Password, passwords};
 
 /// Open sessions of one administrator; beyond it the oldest ends.
-const SESSIONS_MAX: usize = 100;
+pub(crate) const SESSIONS_MAX: usize = 100;
 
 /// Sessions that are looked at to find those beyond [`SESSIONS_MAX`].
 const SESSIONS_LOOKED_AT: usize = SESSIONS_MAX + 20;
@@ -77,8 +77,11 @@ pub(crate) async fn sign_in(
 /// Ends the session of the token.
 #[utoipa::path(delete, path = "/admin/session", tag = "Session", operation_id = "sign_out",
     responses((status = 204, description = "Signed out; the token opens nothing any more.")))]
-pub(crate) async fn sign_out(State(plane): State<Shared>, caller: Caller) -> Result<StatusCode, Refusal> {
-    plane.store().sessions.revoke(&caller.session.id).await?;
+pub(crate) async fn sign_out(
+    State(plane): State<Shared>,
+    OwnSession(session): OwnSession,
+) -> Result<StatusCode, Refusal> {
+    plane.store().sessions.revoke(&session.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -101,8 +104,7 @@ async fn check_password(
         return Ok(None);
     }
     let Some(admin) = found else { return Ok(None) };
-    strengthen(plane, &admin, clear).await;
-    Ok(Some(admin.record))
+    Ok(Some(strengthen(plane, admin.clone(), clear).await.unwrap_or(admin.record)))
 }
 
 /// Whether `clear` is the password of `stored`, throttled by name, and by address where nobody is signed in.
@@ -125,19 +127,22 @@ pub(crate) async fn guess(
     checked
 }
 
-/// Hashes again a password whose stored hash is weaker than a new one would be. Signing in does not depend on it.
-async fn strengthen(plane: &Plane, admin: &Versioned<Admin>, clear: SecretString) {
+/// Hashes again a password whose stored hash is weaker than a new one would be; gives the record then. Signing in does not
+/// depend on it.
+async fn strengthen(plane: &Plane, admin: Versioned<Admin>, clear: SecretString) -> Option<Admin> {
     if !passwords::needs_rehash(&admin.record.password_hash) {
-        return;
+        return None;
     }
     // A password of an older installation may be shorter than a new one has to be; it stays as it is.
-    let Ok(password) = Password::parse(clear) else { return };
-    let Ok(password_hash) = plane.passwords.hash(password).await else { return };
+    let password = Password::parse(clear).ok()?;
+    let password_hash = plane.passwords.hash(password).await.ok()?;
     let stronger = Admin { password_hash, ..admin.record.clone() };
     let written = plane.store().records.change(&admin.record, &stronger, Condition::Version(admin.version)).await;
     if let Err(error) = written {
         tracing::info!(admin.id = %admin.record.id, %error, "a password hash stays as weak as it was");
+        return None;
     }
+    Some(stronger)
 }
 
 async fn open_session(plane: &Plane, admin: &Admin, visitor: &Visitor) -> Result<SignedIn, Refusal> {
@@ -157,9 +162,20 @@ async fn open_session(plane: &Plane, admin: &Admin, visitor: &Visitor) -> Result
         Claims { session: session.id.clone(), admin: admin.id.clone(), role: admin.role, issued_at, expires_at };
     let token = plane.tokens.issue(&claims).map_err(Refusal::internal)?;
     plane.store().sessions.create(&session).await?;
+    check_unchanged(plane, admin, &session).await?;
     end_oldest(plane, &session.subject, now).await?;
     tracing::info!(admin.id = %admin.id, session.id = %session.id, address = session.address, "an administrator signed in");
     Ok(SignedIn { token, expires_at: Instant(expires_at) })
+}
+
+/// Ends the new session again where the password was changed since it was checked: whoever changed it has ended the others.
+async fn check_unchanged(plane: &Plane, admin: &Admin, session: &Session) -> Result<(), Refusal> {
+    let found = plane.store().records.read::<Admin>(admin.id.as_str()).await?;
+    if found.is_some_and(|found| found.record.password_hash == admin.password_hash) {
+        return Ok(());
+    }
+    plane.store().sessions.revoke(&session.id).await?;
+    Err(Refusal::new(RefusalType::Unauthenticated, "The password was changed at this moment: sign in again."))
 }
 
 async fn end_oldest(plane: &Plane, subject: &SessionSubject, now: Timestamp) -> Result<(), Refusal> {

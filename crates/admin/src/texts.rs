@@ -6,6 +6,9 @@ use std::collections::BTreeSet;
 /// Longest name, in characters: it must fit a table's column.
 pub(crate) const NAME_CHARS_MAX: usize = 100;
 
+/// Longest user name of an administrator, in characters: as in `init.json`.
+pub(crate) const USERNAME_CHARS_MAX: usize = 64;
+
 /// Longest note, in characters: a paragraph, not a document.
 pub(crate) const DESCRIPTION_CHARS_MAX: usize = 2000;
 
@@ -24,6 +27,11 @@ pub(crate) const MODEL_BYTES_MAX: usize = 200;
 /// A name: one line, trimmed, not empty.
 pub(crate) fn name(text: &str) -> Result<String, Reason> {
     line(text, NAME_CHARS_MAX)
+}
+
+/// A user name of an administrator: one line, trimmed, not empty.
+pub(crate) fn username(text: &str) -> Result<String, Reason> {
+    line(text, USERNAME_CHARS_MAX)
 }
 
 /// A note: may be empty and have several lines.

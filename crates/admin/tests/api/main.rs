@@ -1,6 +1,7 @@
 //! The control plane as its clients see it: the whole router over the store in memory, called without a socket.
 
 mod accounts;
+mod admins;
 mod api_keys;
 mod books;
 mod document;
@@ -10,5 +11,6 @@ mod prices;
 mod roles;
 mod secrets;
 mod session;
+mod sessions;
 mod system;
 mod usage;
