@@ -5,7 +5,7 @@ mod owners;
 mod views;
 
 use crate::{
-    editing,
+    api_tokens, editing,
     extract::{Document, IfMatch, Params, PathId},
     faults::Faults,
     gate::Caller,
@@ -15,7 +15,7 @@ use crate::{
     refusal::Refusal,
     replies::{Created, Tagged},
     state::{Plane, Shared, fresh_uuid},
-    texts,
+    texts, totp,
     wire::RoleWord,
 };
 use axum::{Json, extract::State};
@@ -177,7 +177,7 @@ pub(crate) async fn set_password(
     Ok(Json(SetPasswordView { password: shown }))
 }
 
-/// Removes an administrator and ends all their sessions.
+/// Removes an administrator, ends all their sessions and revokes their API tokens.
 #[utoipa::path(delete, path = "/admin/admins/{id}", tag = "Administrators", operation_id = "delete_admin",
     params(("id" = String, Path, description = "The administrator's id."),
         ("If-Match" = String, Header, description = "Remove them only at this version.")),
@@ -190,6 +190,8 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Refusal> {
     owners::alone(&plane, remove(&plane, &id, &precondition)).await?;
     plane.store().sessions.revoke_all(&SessionSubject::Admin(id.clone()), None).await?;
+    api_tokens::remove_all(&plane, &id).await?;
+    totp::remove(&plane, &id).await?;
     tracing::info!(of.id = %id, admin.id = %caller.admin.id, "an administrator was removed");
     Ok(StatusCode::NO_CONTENT)
 }

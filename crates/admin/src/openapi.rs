@@ -5,8 +5,8 @@ use crate::{
     refusal::{ErrorBody, RefusalType},
 };
 use RefusalType::{
-    Conflict, Forbidden, Internal, InvalidRequest, MethodNotAllowed, NotFound, PayloadTooLarge, PreconditionFailed,
-    RequestTimeout, TooManyRequests, Unauthenticated, Unavailable, Unprocessable,
+    CodeRequired, Conflict, Forbidden, Internal, InvalidRequest, MethodNotAllowed, NotFound, PayloadTooLarge,
+    PreconditionFailed, RequestTimeout, TooManyRequests, Unauthenticated, Unavailable, Unprocessable,
 };
 use std::collections::BTreeSet;
 use utoipa::{
@@ -27,6 +27,9 @@ const SCHEME: &str = "session";
 
 /// Extension of an operation that names the role it needs.
 const ROLE: &str = "x-role";
+
+/// What the scheme of API tokens is called in the document; an operation that lets them in names the scope beside it.
+const TOKEN_SCHEME: &str = "api_token";
 
 /// What stands in `If-Match`: any version, or a list of versions as `ETag` carries them.
 const VERSIONS: &str = r#"^(\*|"[0-9]+"( *, *"[0-9]+")*)$"#;
@@ -61,10 +64,14 @@ pub fn text() -> String {
 fn document() -> OpenApi {
     let router = OpenApiRouter::with_openapi(opening());
     let router = table().into_iter().fold(router, |router, operation| {
-        let Operation { access, refuses, routes: (schemas, mut paths, methods) } = operation;
+        let Operation { access, scope, refuses, routes: (schemas, mut paths, methods) } = operation;
         for (path, item) in &mut paths.paths {
             for operation in operations(item) {
                 annotate(path, operation, access, refuses);
+                if let Some(scope) = scope {
+                    let requirement = SecurityRequirement::new(TOKEN_SCHEME, [scope.as_str()]);
+                    operation.security.get_or_insert_default().push(requirement);
+                }
             }
         }
         router.routes((schemas, paths, methods))
@@ -128,7 +135,17 @@ fn opening() -> OpenApi {
         .version(env!("CARGO_PKG_VERSION"))
         .license(Some(License::new("MIT")))
         .build();
-    let tags = ["Session", "Administrators", "API keys", "Accounts", "Usage", "Prices", "System"];
+    let tags = [
+        "Session",
+        "Second factor",
+        "Administrators",
+        "API tokens",
+        "API keys",
+        "Accounts",
+        "Usage",
+        "Prices",
+        "System",
+    ];
     OpenApiBuilder::new()
         .info(info)
         .components(Some(components()))
@@ -144,12 +161,13 @@ fn components() -> Components {
     for refusal in REFUSALS {
         components.responses.insert(component(refusal), RefOr::T(response(refusal)));
     }
-    let scheme = HttpBuilder::new()
-        .scheme(HttpAuthScheme::Bearer)
-        .bearer_format("JWT")
-        .description(Some("The token that `POST /admin/session` gives."))
-        .build();
-    components.add_security_scheme(SCHEME, SecurityScheme::Http(scheme));
+    let scheme = |format: &str, meaning: &str| {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format(format);
+        SecurityScheme::Http(bearer.description(Some(meaning)).build())
+    };
+    components.add_security_scheme(SCHEME, scheme("JWT", "The token that `POST /admin/session` gives."));
+    let meaning = "An API token (`crt_…`) with the scope that the operation names; its role counts as well.";
+    components.add_security_scheme(TOKEN_SCHEME, scheme("crt_", meaning));
     components
 }
 
@@ -175,7 +193,9 @@ fn response(refusal: RefusalType) -> Response {
 const fn meaning(refusal: RefusalType) -> &'static str {
     match refusal {
         InvalidRequest => "The request is not one that can be read.",
-        Unauthenticated => "Nobody is signed in, or the name or password is wrong.",
+        Unauthenticated | CodeRequired => {
+            "Nobody is signed in, or the name, the password or the code is wrong or missing."
+        }
         Forbidden => "The role of whoever is signed in is not enough.",
         NotFound => "There is no such thing.",
         MethodNotAllowed => "The path has no such method.",

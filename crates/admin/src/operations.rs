@@ -2,11 +2,13 @@
 //! and there is no way to put one here without saying who may use it.
 
 use crate::{
-    accounts, admins, api_keys, gate, me, openapi, prices,
+    accounts, admins, api_keys, api_tokens,
+    gate::{self, Needs},
+    me, openapi, prices,
     refusal::{Refusal, RefusalType},
     session, sessions,
     state::{AdminState, Plane, Shared},
-    system, usage,
+    system, totp, usage,
 };
 use RefusalType::{Conflict, TooManyRequests, Unauthenticated};
 use axum::{
@@ -15,7 +17,12 @@ use axum::{
     response::Response,
     routing::{any, get},
 };
-use domain::Role::{self, Operator, Owner, Viewer};
+use domain::{
+    Role::{self, Operator, Owner, Viewer},
+    Scope::{
+        self, AccountsRead, AccountsWrite, ApiKeysRead, ApiKeysWrite, PricesRead, PricesWrite, SystemRead, UsageRead,
+    },
+};
 use http::{HeaderName, HeaderValue, header};
 use std::sync::Arc;
 use utoipa_axum::{router::UtoipaMethodRouter, routes};
@@ -25,24 +32,33 @@ use utoipa_axum::{router::UtoipaMethodRouter, routes};
 pub(crate) enum Access {
     /// Anybody: it is how one signs in.
     Anyone,
-    /// Whoever is signed in with at least this role.
+    /// Whoever is signed in with at least this role, and API tokens with the scope that [`Operation::within`] names.
     Role(Role),
 }
 
 /// An operation with what it asks of its caller.
 pub(crate) struct Operation {
     pub(crate) access: Access,
+    /// The scope that lets API tokens in; none: they stay out.
+    pub(crate) scope: Option<Scope>,
     /// Refusals beside those that follow from its form.
     pub(crate) refuses: &'static [RefusalType],
     pub(crate) routes: UtoipaMethodRouter<Shared>,
 }
 
 const fn open_to(access: Access, refuses: &'static [RefusalType], routes: UtoipaMethodRouter<Shared>) -> Operation {
-    Operation { access, refuses, routes }
+    Operation { access, scope: None, refuses, routes }
 }
 
 const fn needs(role: Role, routes: UtoipaMethodRouter<Shared>) -> Operation {
     open_to(Access::Role(role), &[], routes)
+}
+
+impl Operation {
+    /// The same, let API tokens in that have this scope.
+    fn within(self, scope: Scope) -> Self {
+        Self { scope: Some(scope), ..self }
+    }
 }
 
 /// The table.
@@ -57,6 +73,13 @@ pub(crate) fn table() -> Vec<Operation> {
         needs(Viewer, routes!(sessions::end_all)),
         needs(Viewer, routes!(sessions::end)),
 
+        needs(Viewer, routes!(totp::read)),
+        open_to(Access::Role(Viewer), &[Conflict, TooManyRequests], routes!(totp::enrol)),
+        open_to(Access::Role(Viewer), &[Conflict], routes!(totp::confirm)),
+        open_to(Access::Role(Viewer), &[Conflict, TooManyRequests], routes!(totp::disable)),
+        needs(Owner, routes!(totp::read_of)),
+        needs(Owner, routes!(totp::reset)),
+
         needs(Owner, routes!(admins::list)),
         open_to(Access::Role(Owner), &[Conflict, TooManyRequests], routes!(admins::create)),
         needs(Owner, routes!(admins::read)),
@@ -64,29 +87,34 @@ pub(crate) fn table() -> Vec<Operation> {
         open_to(Access::Role(Owner), &[Conflict, TooManyRequests], routes!(admins::set_password)),
         needs(Owner, routes!(admins::delete)),
 
-        needs(Viewer, routes!(api_keys::list)),
-        needs(Operator, routes!(api_keys::create)),
-        needs(Viewer, routes!(api_keys::read)),
-        needs(Operator, routes!(api_keys::change)),
-        needs(Operator, routes!(api_keys::delete)),
+        needs(Viewer, routes!(api_tokens::list)),
+        open_to(Access::Role(Viewer), &[Conflict], routes!(api_tokens::create)),
+        needs(Viewer, routes!(api_tokens::read)),
+        needs(Viewer, routes!(api_tokens::delete)),
 
-        needs(Viewer, routes!(accounts::list)),
-        needs(Operator, routes!(accounts::create)),
-        needs(Viewer, routes!(accounts::read)),
-        needs(Operator, routes!(accounts::change)),
-        needs(Operator, routes!(accounts::delete)),
-        needs(Operator, routes!(accounts::reset)),
-        needs(Operator, routes!(accounts::probe::test)),
+        needs(Viewer, routes!(api_keys::list)).within(ApiKeysRead),
+        needs(Operator, routes!(api_keys::create)).within(ApiKeysWrite),
+        needs(Viewer, routes!(api_keys::read)).within(ApiKeysRead),
+        needs(Operator, routes!(api_keys::change)).within(ApiKeysWrite),
+        needs(Operator, routes!(api_keys::delete)).within(ApiKeysWrite),
 
-        needs(Viewer, routes!(usage::sums)),
-        needs(Viewer, routes!(usage::records::list)),
+        needs(Viewer, routes!(accounts::list)).within(AccountsRead),
+        needs(Operator, routes!(accounts::create)).within(AccountsWrite),
+        needs(Viewer, routes!(accounts::read)).within(AccountsRead),
+        needs(Operator, routes!(accounts::change)).within(AccountsWrite),
+        needs(Operator, routes!(accounts::delete)).within(AccountsWrite),
+        needs(Operator, routes!(accounts::reset)).within(AccountsWrite),
+        needs(Operator, routes!(accounts::probe::test)).within(AccountsWrite),
 
-        needs(Viewer, routes!(prices::list)),
-        needs(Viewer, routes!(prices::read)),
-        needs(Operator, routes!(prices::set)),
-        needs(Operator, routes!(prices::delete)),
+        needs(Viewer, routes!(usage::sums)).within(UsageRead),
+        needs(Viewer, routes!(usage::records::list)).within(UsageRead),
 
-        needs(Viewer, routes!(system::read)),
+        needs(Viewer, routes!(prices::list)).within(PricesRead),
+        needs(Viewer, routes!(prices::read)).within(PricesRead),
+        needs(Operator, routes!(prices::set)).within(PricesWrite),
+        needs(Operator, routes!(prices::delete)).within(PricesWrite),
+
+        needs(Viewer, routes!(system::read)).within(SystemRead),
     ]
 }
 
@@ -98,7 +126,10 @@ pub fn router(state: AdminState) -> Router {
         let (_, paths, methods) = operation.routes;
         let methods = match operation.access {
             Access::Anyone => methods,
-            Access::Role(role) => methods.route_layer(from_fn_with_state((Arc::clone(&plane), role), gate::check)),
+            Access::Role(role) => {
+                let needs = Needs { role, scope: operation.scope };
+                methods.route_layer(from_fn_with_state((Arc::clone(&plane), needs), gate::check))
+            }
         };
         paths.paths.keys().fold(router, |router, path| router.route(path, methods.clone()))
     });

@@ -10,6 +10,7 @@ use crate::{
     texts,
     throttle::Guesser,
     tokens::Claims,
+    totp::second_factor,
     wire::{ClearText, Instant},
 };
 use axum::{Json, extract::State};
@@ -41,6 +42,9 @@ pub(crate) struct SignIn {
     /// The password.
     #[schema(value_type = String, format = Password, max_length = 1024)]
     password: ClearText,
+    /// Six digits of the authenticator, or a recovery code; needed where there is a second factor.
+    #[schema(max_length = 64)]
+    code: Option<String>,
 }
 
 /// A session that was opened.
@@ -55,7 +59,8 @@ pub(crate) struct SignedIn {
 
 /// Opens a session.
 ///
-/// After five wrong guesses for a name, or thirty from an address, there is a wait that grows.
+/// After five wrong guesses for a name, or thirty from an address, there is a wait that grows. Where there is a second factor, a
+/// right password without a code is refused as `code_required`.
 #[utoipa::path(post, path = "/admin/session", tag = "Session", operation_id = "sign_in", request_body = SignIn,
     responses((status = 200, body = SignedIn, description = "Signed in.")))]
 pub(crate) async fn sign_in(
@@ -71,6 +76,7 @@ pub(crate) async fn sign_in(
     let wrong = || Refusal::new(RefusalType::Unauthenticated, "The user name or the password is wrong: try again.");
     let found = read_admin(&plane, &body.username).await?;
     let admin = check_password(&plane, &visitor, &body.username, found, body.password.0).await?.ok_or_else(wrong)?;
+    second_factor::check(&plane, &admin, body.code.as_deref()).await?;
     open_session(&plane, &admin, &visitor).await.map(Json)
 }
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const CASES: u32 = 600;
 
 /// Paths with a place for a segment and a query.
-const PATHS: [&str; 19] = [
+const PATHS: [&str; 25] = [
     "/admin/session",
     "/admin/me/password",
     "/admin/api-keys",
@@ -31,6 +31,12 @@ const PATHS: [&str; 19] = [
     "/admin/sessions",
     "/admin/sessions/{}",
     "/admin/admins",
+    "/admin/admins/{}/totp",
+    "/admin/me/totp",
+    "/admin/me/totp/confirm",
+    "/admin/me/totp/disable",
+    "/admin/api-tokens",
+    "/admin/api-tokens/{}",
     "/admin/admins/{}",
     "/admin/admins/{}/password",
     "/admin/{}",
@@ -40,7 +46,7 @@ const PATHS: [&str; 19] = [
 static METHODS: [Method; 6] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// Names that mean something somewhere, so that values reach the parsers.
-const NAMES: [&str; 34] = [
+const NAMES: [&str; 36] = [
     "name",
     "description",
     "permissions",
@@ -75,6 +81,8 @@ const NAMES: [&str; 34] = [
     "state",
     "role",
     "admin",
+    "code",
+    "scopes",
 ];
 
 /// Texts that mean something somewhere.

@@ -3,6 +3,7 @@
 mod accounts;
 mod admins;
 mod api_keys;
+mod api_tokens;
 mod books;
 mod document;
 mod fuzz;
@@ -13,4 +14,5 @@ mod secrets;
 mod session;
 mod sessions;
 mod system;
+mod totp;
 mod usage;

@@ -53,7 +53,17 @@ async fn each_role_may_do_what_is_its_own_and_nothing_above() {
 
 #[tokio::test]
 async fn whoever_may_only_look_is_offered_no_operation_that_changes_more_than_what_is_their_own() {
-    let own = ["/admin/session", "/admin/sessions", "/admin/sessions/x", "/admin/me/password"];
+    let own = [
+        "/admin/session",
+        "/admin/sessions",
+        "/admin/sessions/x",
+        "/admin/me/password",
+        "/admin/api-tokens",
+        "/admin/api-tokens/x",
+        "/admin/me/totp",
+        "/admin/me/totp/confirm",
+        "/admin/me/totp/disable",
+    ];
     for (method, path, needed) in operations() {
         if needed == Some(Role::Viewer) && method != Method::GET {
             assert!(own.contains(&path.as_str()), "{method} {path}");

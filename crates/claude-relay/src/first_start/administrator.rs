@@ -116,7 +116,16 @@ async fn put_admin(
     let (username, password_hash) = (file.username.clone(), file.password_hash.clone());
     let new = Admin { username, password_hash, role: Role::Owner, updated_at: now, ..old.clone() };
     records.change(&old, &new, Condition::Exists).await?;
+    forget_second_factor(&new.id, records).await?;
     Ok(new.id)
+}
+
+/// Who can write the data directory and gives the administrator a new password there has lost the way in: the second factor, too.
+async fn forget_second_factor(admin: &AdminId, records: &dyn Records) -> Result<(), RecordError> {
+    match records.remove(Family::AdminTotp, admin.as_str(), None).await {
+        Ok(()) | Err(RecordError::Missing) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 async fn note_applied(
