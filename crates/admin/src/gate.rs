@@ -80,10 +80,11 @@ async fn authenticate(plane: &Plane, headers: &HeaderMap) -> Result<(Caller, Cre
     }
     let claims = plane.tokens.verify(token, now).ok_or_else(anonymous)?;
     let session = plane.store().sessions.get(&claims.session, now).await?.ok_or_else(anonymous)?;
-    if session.subject != SessionSubject::Admin(claims.admin.clone()) {
+    let SessionSubject::Admin(id) = &session.subject else { return Err(anonymous()) };
+    if session.subject != claims.subject {
         return Err(anonymous());
     }
-    let admin = read_admin(plane, &claims.admin).await?;
+    let admin = read_admin(plane, id).await?;
     Ok((Caller { admin }, Credential::Session(session)))
 }
 
@@ -97,7 +98,7 @@ fn anonymous() -> Refusal {
 }
 
 /// The token of the one `Authorization` header; a second one makes it unclear who is meant.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (value, further) = (values.next()?, values.next());
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
@@ -121,7 +122,7 @@ impl<S: Send + Sync> FromRequestParts<S> for OwnSession {
 }
 
 /// What the gate left: the table of operations puts one before every operation that asks for this.
-fn passed<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<T, Refusal> {
+pub(crate) fn passed<T: Clone + Send + Sync + 'static>(parts: &Parts) -> Result<T, Refusal> {
     let found = parts.extensions.get::<T>().cloned();
     found.ok_or_else(|| Refusal::new(RefusalType::Internal, "No gate stands here."))
 }

@@ -1,4 +1,5 @@
-//! The control plane: the administrators' HTTP API with its OpenAPI document, and signing in. It never sees the data plane.
+//! The control plane: the HTTP API of administrators and of users with its OpenAPI document, and signing in. It never sees the
+//! data plane.
 //!
 //! [`router`] makes it of an [`AdminState`]. What there is and who may use it stands in one table, `operations`; what goes wrong
 //! becomes a refusal of one form, `refusal`. Costs are decimal texts in US dollars with nine digits behind the point, because a
@@ -22,6 +23,7 @@ mod openapi;
 mod operations;
 mod pages;
 mod passwords;
+mod person;
 mod prices;
 mod refusal;
 mod replies;
@@ -35,6 +37,7 @@ mod tokens;
 mod totp;
 mod unenforced;
 mod usage;
+mod users;
 mod wire;
 
 pub use address::TrustedHops;

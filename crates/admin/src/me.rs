@@ -47,10 +47,10 @@ struct SessionView {
 pub(crate) struct PasswordChange {
     /// The password that holds now.
     #[schema(value_type = String, format = Password, max_length = 1024)]
-    current_password: ClearText,
+    pub(crate) current_password: ClearText,
     /// The password that shall hold: 8 characters to 1,024 bytes.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 1024)]
-    new_password: ClearText,
+    pub(crate) new_password: ClearText,
 }
 
 /// Says who is signed in.
@@ -92,7 +92,7 @@ pub(crate) async fn change_password(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn wrong_field(field: &'static str, reason: impl Into<Reason>) -> Refusal {
+pub(crate) fn wrong_field(field: &'static str, reason: impl Into<Reason>) -> Refusal {
     Refusal::unprocessable(vec![Fault::new(field, reason)])
 }
 

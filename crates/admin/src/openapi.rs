@@ -28,6 +28,12 @@ const SCHEME: &str = "session";
 /// Extension of an operation that names the role it needs.
 const ROLE: &str = "x-role";
 
+/// What the scheme of users who sign in is called in the document.
+const USER_SCHEME: &str = "user_session";
+
+/// What stands in the place of a role where it takes a user.
+const USER: &str = "user";
+
 /// What the scheme of API tokens is called in the document; an operation that lets them in names the scope beside it.
 const TOKEN_SCHEME: &str = "api_token";
 
@@ -145,6 +151,10 @@ fn opening() -> OpenApi {
         "Usage",
         "Prices",
         "System",
+        "Users",
+        "User\'s session",
+        "User\'s API keys",
+        "User\'s usage",
     ];
     OpenApiBuilder::new()
         .info(info)
@@ -166,6 +176,7 @@ fn components() -> Components {
         SecurityScheme::Http(bearer.description(Some(meaning)).build())
     };
     components.add_security_scheme(SCHEME, scheme("JWT", "The token that `POST /admin/session` gives."));
+    components.add_security_scheme(USER_SCHEME, scheme("JWT", "The token that `POST /user/session` gives."));
     let meaning = "An API token (`crt_…`) with the scope that the operation names; its role counts as well.";
     components.add_security_scheme(TOKEN_SCHEME, scheme("crt_", meaning));
     components
@@ -219,11 +230,18 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut path::Operation>
 fn annotate(path: &str, operation: &mut path::Operation, access: Access, refuses: &[RefusalType]) {
     let mut refusals = vec![InvalidRequest, Internal, Unavailable];
     refusals.extend(refuses);
-    if let Access::Role(role) = access {
-        refusals.extend([Unauthenticated, Forbidden]);
-        operation.security = Some(vec![SecurityRequirement::new::<&str, [&str; 0], &str>(SCHEME, [])]);
-        let extensions = operation.extensions.get_or_insert_default();
-        extensions.insert(ROLE.to_owned(), role.as_str().into());
+    let needed = match access {
+        Access::Anyone => None,
+        Access::Role(role) => {
+            refusals.push(Forbidden);
+            Some((SCHEME, role.as_str()))
+        }
+        Access::Person => Some((USER_SCHEME, USER)),
+    };
+    if let Some((scheme, role)) = needed {
+        refusals.push(Unauthenticated);
+        operation.security = Some(vec![SecurityRequirement::new::<&str, [&str; 0], &str>(scheme, [])]);
+        operation.extensions.get_or_insert_default().insert(ROLE.to_owned(), role.into());
     }
     if path.contains('{') {
         refusals.push(NotFound);

@@ -4,11 +4,11 @@
 use crate::{
     accounts, admins, api_keys, api_tokens,
     gate::{self, Needs},
-    me, openapi, prices,
+    me, openapi, person, prices,
     refusal::{Refusal, RefusalType},
     session, sessions,
     state::{AdminState, Plane, Shared},
-    system, totp, usage,
+    system, totp, usage, users,
 };
 use RefusalType::{Conflict, TooManyRequests, Unauthenticated};
 use axum::{
@@ -21,6 +21,7 @@ use domain::{
     Role::{self, Operator, Owner, Viewer},
     Scope::{
         self, AccountsRead, AccountsWrite, ApiKeysRead, ApiKeysWrite, PricesRead, PricesWrite, SystemRead, UsageRead,
+        UsersRead, UsersWrite,
     },
 };
 use http::{HeaderName, HeaderValue, header};
@@ -34,6 +35,8 @@ pub(crate) enum Access {
     Anyone,
     /// Whoever is signed in with at least this role, and API tokens with the scope that [`Operation::within`] names.
     Role(Role),
+    /// Users, each for what is their own. No administrator is one.
+    Person,
 }
 
 /// An operation with what it asks of its caller.
@@ -52,6 +55,10 @@ const fn open_to(access: Access, refuses: &'static [RefusalType], routes: Utoipa
 
 const fn needs(role: Role, routes: UtoipaMethodRouter<Shared>) -> Operation {
     open_to(Access::Role(role), &[], routes)
+}
+
+const fn own(refuses: &'static [RefusalType], routes: UtoipaMethodRouter<Shared>) -> Operation {
+    open_to(Access::Person, refuses, routes)
 }
 
 impl Operation {
@@ -115,10 +122,32 @@ pub(crate) fn table() -> Vec<Operation> {
         needs(Operator, routes!(prices::delete)).within(PricesWrite),
 
         needs(Viewer, routes!(system::read)).within(SystemRead),
+
+        needs(Viewer, routes!(users::list)).within(UsersRead),
+        open_to(Access::Role(Operator), &[Conflict, TooManyRequests], routes!(users::create)).within(UsersWrite),
+        needs(Viewer, routes!(users::read)).within(UsersRead),
+        needs(Operator, routes!(users::change)).within(UsersWrite),
+        needs(Operator, routes!(users::delete)).within(UsersWrite),
+        open_to(Access::Role(Operator), &[Conflict, TooManyRequests], routes!(users::set_password)).within(UsersWrite),
+        needs(Operator, routes!(users::end_sessions)).within(UsersWrite),
+
+        open_to(Access::Anyone, &[Unauthenticated, TooManyRequests], routes!(person::session::sign_in)),
+        own(&[], routes!(person::session::sign_out)),
+        own(&[], routes!(person::session::list)),
+        own(&[], routes!(person::session::end_all)),
+        own(&[], routes!(person::session::end)),
+        own(&[], routes!(person::me::read)),
+        own(&[Conflict, TooManyRequests], routes!(person::me::change_password)),
+        own(&[], routes!(person::keys::list)),
+        own(&[Conflict], routes!(person::keys::create)),
+        own(&[], routes!(person::keys::read)),
+        own(&[], routes!(person::keys::change)),
+        own(&[], routes!(person::keys::delete)),
+        own(&[], routes!(person::usage::sums)),
     ]
 }
 
-/// The control plane. All its paths begin with `/admin`; it has no fallback, so that it can be merged with other routers.
+/// The control plane. All its paths begin with `/admin` or `/user`; it has no fallback, so that it can be merged with other routers.
 pub fn router(state: AdminState) -> Router {
     let plane: Shared = Arc::new(Plane::new(state));
     let document = openapi::text();
@@ -130,6 +159,7 @@ pub fn router(state: AdminState) -> Router {
                 let needs = Needs { role, scope: operation.scope };
                 methods.route_layer(from_fn_with_state((Arc::clone(&plane), needs), gate::check))
             }
+            Access::Person => methods.route_layer(from_fn_with_state(Arc::clone(&plane), person::gate::check)),
         };
         paths.paths.keys().fold(router, |router, path| router.route(path, methods.clone()))
     });
@@ -139,6 +169,9 @@ pub fn router(state: AdminState) -> Router {
         .route("/admin", any(not_found))
         .route("/admin/", any(not_found))
         .route("/admin/{*rest}", any(not_found))
+        .route("/user", any(not_found))
+        .route("/user/", any(not_found))
+        .route("/user/{*rest}", any(not_found))
         .layer(map_response(secure))
         .with_state(plane)
 }

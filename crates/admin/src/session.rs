@@ -14,7 +14,7 @@ use crate::{
     wire::{ClearText, Instant},
 };
 use axum::{Json, extract::State};
-use domain::{Admin, SessionId, Timestamp};
+use domain::{Admin, Role, SessionId, Timestamp};
 use http::StatusCode;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -152,35 +152,46 @@ async fn strengthen(plane: &Plane, admin: Versioned<Admin>, clear: SecretString)
 }
 
 async fn open_session(plane: &Plane, admin: &Admin, visitor: &Visitor) -> Result<SignedIn, Refusal> {
+    let (session, signed_in) = open(plane, SessionSubject::Admin(admin.id.clone()), Some(admin.role), visitor).await?;
+    check_unchanged(plane, admin, &session).await?;
+    tracing::info!(admin.id = %admin.id, session.id = %session, address = ?visitor.address, "an administrator signed in");
+    Ok(signed_in)
+}
+
+/// Opens a session of `subject`; the oldest of too many ends. A role is an administrator's.
+pub(crate) async fn open(
+    plane: &Plane,
+    subject: SessionSubject,
+    role: Option<Role>,
+    visitor: &Visitor,
+) -> Result<(SessionId, SignedIn), Refusal> {
     let now = plane.now();
     // A token's times are whole seconds (RFC 7519, 2); session and token shall end together.
     let issued_at = Timestamp::from_ms(now.as_ms() - now.as_ms().rem_euclid(1000));
     let expires_at = issued_at.plus(plane.given.session_lifetime);
     let session = Session {
         id: SessionId::from_uuid(crate::state::fresh_uuid(now)),
-        subject: SessionSubject::Admin(admin.id.clone()),
+        subject,
         created_at: now,
         expires_at,
         address: visitor.address.map_or(String::new(), |address| address.to_string()),
         user_agent: visitor.user_agent.to_string(),
     };
-    let claims =
-        Claims { session: session.id.clone(), admin: admin.id.clone(), role: admin.role, issued_at, expires_at };
+    let subject = session.subject.clone();
+    let claims = Claims { session: session.id.clone(), subject, role, issued_at, expires_at };
     let token = plane.tokens.issue(&claims).map_err(Refusal::internal)?;
     plane.store().sessions.create(&session).await?;
-    check_unchanged(plane, admin, &session).await?;
     end_oldest(plane, &session.subject, now).await?;
-    tracing::info!(admin.id = %admin.id, session.id = %session.id, address = session.address, "an administrator signed in");
-    Ok(SignedIn { token, expires_at: Instant(expires_at) })
+    Ok((session.id, SignedIn { token, expires_at: Instant(expires_at) }))
 }
 
 /// Ends the new session again where the password was changed since it was checked: whoever changed it has ended the others.
-async fn check_unchanged(plane: &Plane, admin: &Admin, session: &Session) -> Result<(), Refusal> {
+async fn check_unchanged(plane: &Plane, admin: &Admin, session: &SessionId) -> Result<(), Refusal> {
     let found = plane.store().records.read::<Admin>(admin.id.as_str()).await?;
     if found.is_some_and(|found| found.record.password_hash == admin.password_hash) {
         return Ok(());
     }
-    plane.store().sessions.revoke(&session.id).await?;
+    plane.store().sessions.revoke(session).await?;
     Err(Refusal::new(RefusalType::Unauthenticated, "The password was changed at this moment: sign in again."))
 }
 

@@ -15,6 +15,7 @@ pub mod platform;
 pub mod secret;
 pub mod time;
 pub mod usage;
+pub mod user;
 
 pub use account::{Account, AccountSettings, AuthScheme, HttpEndpoint, ModelMap, Priority};
 pub use admin::{Admin, Role};
@@ -29,3 +30,4 @@ pub use platform::{Dialect, Platform, Service};
 pub use secret::Sealed;
 pub use time::Timestamp;
 pub use usage::{TokenUsage, UsageSource};
+pub use user::{User, UserState};

@@ -6,6 +6,7 @@ mod admin_totp;
 mod api_key;
 mod api_token;
 mod settings;
+mod user;
 
 pub use admin::AdminCredentials;
 pub use admin_totp::AdminTotp;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const CASES: u32 = 600;
 
 /// Paths with a place for a segment and a query.
-const PATHS: [&str; 25] = [
+const PATHS: [&str; 29] = [
     "/admin/session",
     "/admin/me/password",
     "/admin/api-keys",
@@ -31,6 +31,10 @@ const PATHS: [&str; 25] = [
     "/admin/sessions",
     "/admin/sessions/{}",
     "/admin/admins",
+    "/admin/users",
+    "/admin/users/{}",
+    "/admin/users/{}/password",
+    "/user/session",
     "/admin/admins/{}/totp",
     "/admin/me/totp",
     "/admin/me/totp/confirm",
@@ -46,7 +50,7 @@ const PATHS: [&str; 25] = [
 static METHODS: [Method; 6] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// Names that mean something somewhere, so that values reach the parsers.
-const NAMES: [&str; 36] = [
+const NAMES: [&str; 38] = [
     "name",
     "description",
     "permissions",
@@ -81,6 +85,8 @@ const NAMES: [&str; 36] = [
     "state",
     "role",
     "admin",
+    "email",
+    "keys_max",
     "code",
     "scopes",
 ];

@@ -16,3 +16,4 @@ mod sessions;
 mod system;
 mod totp;
 mod usage;
+mod users;
