@@ -25,7 +25,7 @@ use store::{
     records::{Comparison, Filter, TypedRecords, Value, Versioned},
 };
 use utoipa::ToSchema;
-use views::{ApiKeyView, IssuedApiKeyView};
+pub(crate) use views::{ApiKeyView, IssuedApiKeyView};
 
 const PATH: &str = "/admin/api-keys";
 
@@ -189,7 +189,7 @@ fn missing() -> Refusal {
     Refusal::missing("API key", PATH)
 }
 
-async fn tagged(plane: &Plane, key: Versioned<ApiKey>) -> Result<Tagged<ApiKeyView>, Refusal> {
+pub(crate) async fn tagged(plane: &Plane, key: Versioned<ApiKey>) -> Result<Tagged<ApiKeyView>, Refusal> {
     let version = key.version;
     let mut views = with_totals(plane, vec![key]).await?;
     let body = views.pop().ok_or_else(missing)?;
@@ -197,7 +197,7 @@ async fn tagged(plane: &Plane, key: Versioned<ApiKey>) -> Result<Tagged<ApiKeyVi
 }
 
 /// The keys with what each has used, asked for in one question.
-async fn with_totals(plane: &Plane, keys: Vec<Versioned<ApiKey>>) -> Result<Vec<ApiKeyView>, Refusal> {
+pub(crate) async fn with_totals(plane: &Plane, keys: Vec<Versioned<ApiKey>>) -> Result<Vec<ApiKeyView>, Refusal> {
     let now = plane.now();
     let ids: Vec<KeyId> = keys.iter().map(|key| key.record.id.clone()).collect();
     plane.given.books.delivered().await;

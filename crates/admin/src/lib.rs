@@ -1,4 +1,5 @@
-//! The control plane: the administrators' HTTP API with its OpenAPI document, and signing in. It never sees the data plane.
+//! The control plane: the HTTP API of administrators and of users with its OpenAPI document, and signing in. It never sees the
+//! data plane.
 //!
 //! [`router`] makes it of an [`AdminState`]. What there is and who may use it stands in one table, `operations`; what goes wrong
 //! becomes a refusal of one form, `refusal`. Costs are decimal texts in US dollars with nine digits behind the point, because a
@@ -6,7 +7,10 @@
 
 mod accounts;
 mod address;
+mod admins;
+mod alone;
 mod api_keys;
+mod api_tokens;
 mod cursor;
 mod editing;
 mod extract;
@@ -19,17 +23,21 @@ mod openapi;
 mod operations;
 mod pages;
 mod passwords;
+mod person;
 mod prices;
 mod refusal;
 mod replies;
 mod session;
+mod sessions;
 mod state;
 mod system;
 mod texts;
 mod throttle;
 mod tokens;
+mod totp;
 mod unenforced;
 mod usage;
+mod users;
 mod wire;
 
 pub use address::TrustedHops;

@@ -4,7 +4,8 @@ use crate::{
     editing,
     extract::{Document, IfMatch},
     faults::Reason,
-    gate::Caller,
+    gate::{Caller, OwnSession},
+    passwords,
     refusal::{Fault, Refusal, RefusalType},
     session,
     state::{Plane, Shared},
@@ -16,7 +17,6 @@ use domain::Admin;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use vault::Password;
 
 /// Who is signed in.
 #[derive(Serialize, ToSchema)]
@@ -47,17 +47,16 @@ struct SessionView {
 pub(crate) struct PasswordChange {
     /// The password that holds now.
     #[schema(value_type = String, format = Password, max_length = 1024)]
-    current_password: ClearText,
+    pub(crate) current_password: ClearText,
     /// The password that shall hold: 8 characters to 1,024 bytes.
     #[schema(value_type = String, format = Password, min_length = 8, max_length = 1024)]
-    new_password: ClearText,
+    pub(crate) new_password: ClearText,
 }
 
 /// Says who is signed in.
 #[utoipa::path(get, path = "/admin/me", tag = "Session", operation_id = "read_me",
     responses((status = 200, body = MeView, description = "Who is signed in.")))]
-pub(crate) async fn read(caller: Caller) -> Json<MeView> {
-    let Caller { admin, session } = caller;
+pub(crate) async fn read(Caller { admin }: Caller, OwnSession(session): OwnSession) -> Json<MeView> {
     Json(MeView {
         id: admin.id.to_string(),
         username: admin.username,
@@ -77,25 +76,23 @@ pub(crate) async fn read(caller: Caller) -> Json<MeView> {
 pub(crate) async fn change_password(
     State(plane): State<Shared>,
     caller: Caller,
+    OwnSession(session): OwnSession,
     Document(body): Document<PasswordChange>,
 ) -> Result<StatusCode, Refusal> {
-    let new = Password::parse(body.new_password.0)
-        .map_err(|error| wrong_field("new_password", format!("cannot be taken: {error}")))?;
+    let new = passwords::parse(body.new_password.0).map_err(|reason| wrong_field("new_password", reason))?;
     let current = Some(caller.admin.password_hash.clone());
     if !session::guess(&plane, Guesser::SignedIn, &caller.admin.username, current, body.current_password.0).await? {
         return Err(wrong_field("current_password", "is not your password; type it again"));
     }
     let password_hash = plane.passwords.hash(new).await?;
     let admin = store_password(&plane, &caller, password_hash).await?;
-    plane.store().sessions.revoke_all(&caller.session.subject, Some(&caller.session.id)).await?;
+    plane.store().sessions.revoke_all(&session.subject, Some(&session.id)).await?;
     tracing::info!(admin.id = %admin.id, "an administrator's password was changed");
-    if let Err(error) = (plane.given.on_password_changed)(admin).await {
-        tracing::warn!(%error, "the changed password could not be written to data/init.json; it holds all the same");
-    }
+    plane.tell_changed(admin).await;
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn wrong_field(field: &'static str, reason: impl Into<Reason>) -> Refusal {
+pub(crate) fn wrong_field(field: &'static str, reason: impl Into<Reason>) -> Refusal {
     Refusal::unprocessable(vec![Fault::new(field, reason)])
 }
 

@@ -5,8 +5,8 @@ use crate::{
     refusal::{ErrorBody, RefusalType},
 };
 use RefusalType::{
-    Conflict, Forbidden, Internal, InvalidRequest, MethodNotAllowed, NotFound, PayloadTooLarge, PreconditionFailed,
-    RequestTimeout, TooManyRequests, Unauthenticated, Unavailable, Unprocessable,
+    CodeRequired, Conflict, Forbidden, Internal, InvalidRequest, MethodNotAllowed, NotFound, PayloadTooLarge,
+    PreconditionFailed, RequestTimeout, TooManyRequests, Unauthenticated, Unavailable, Unprocessable,
 };
 use std::collections::BTreeSet;
 use utoipa::{
@@ -27,6 +27,15 @@ const SCHEME: &str = "session";
 
 /// Extension of an operation that names the role it needs.
 const ROLE: &str = "x-role";
+
+/// What the scheme of users who sign in is called in the document.
+const USER_SCHEME: &str = "user_session";
+
+/// What stands in the place of a role where it takes a user.
+const USER: &str = "user";
+
+/// What the scheme of API tokens is called in the document; an operation that lets them in names the scope beside it.
+const TOKEN_SCHEME: &str = "api_token";
 
 /// What stands in `If-Match`: any version, or a list of versions as `ETag` carries them.
 const VERSIONS: &str = r#"^(\*|"[0-9]+"( *, *"[0-9]+")*)$"#;
@@ -61,10 +70,14 @@ pub fn text() -> String {
 fn document() -> OpenApi {
     let router = OpenApiRouter::with_openapi(opening());
     let router = table().into_iter().fold(router, |router, operation| {
-        let Operation { access, refuses, routes: (schemas, mut paths, methods) } = operation;
+        let Operation { access, scope, refuses, routes: (schemas, mut paths, methods) } = operation;
         for (path, item) in &mut paths.paths {
             for operation in operations(item) {
                 annotate(path, operation, access, refuses);
+                if let Some(scope) = scope {
+                    let requirement = SecurityRequirement::new(TOKEN_SCHEME, [scope.as_str()]);
+                    operation.security.get_or_insert_default().push(requirement);
+                }
             }
         }
         router.routes((schemas, paths, methods))
@@ -128,7 +141,21 @@ fn opening() -> OpenApi {
         .version(env!("CARGO_PKG_VERSION"))
         .license(Some(License::new("MIT")))
         .build();
-    let tags = ["Session", "API keys", "Accounts", "Usage", "Prices", "System"];
+    let tags = [
+        "Session",
+        "Second factor",
+        "Administrators",
+        "API tokens",
+        "API keys",
+        "Accounts",
+        "Usage",
+        "Prices",
+        "System",
+        "Users",
+        "User\'s session",
+        "User\'s API keys",
+        "User\'s usage",
+    ];
     OpenApiBuilder::new()
         .info(info)
         .components(Some(components()))
@@ -144,12 +171,14 @@ fn components() -> Components {
     for refusal in REFUSALS {
         components.responses.insert(component(refusal), RefOr::T(response(refusal)));
     }
-    let scheme = HttpBuilder::new()
-        .scheme(HttpAuthScheme::Bearer)
-        .bearer_format("JWT")
-        .description(Some("The token that `POST /admin/session` gives."))
-        .build();
-    components.add_security_scheme(SCHEME, SecurityScheme::Http(scheme));
+    let scheme = |format: &str, meaning: &str| {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format(format);
+        SecurityScheme::Http(bearer.description(Some(meaning)).build())
+    };
+    components.add_security_scheme(SCHEME, scheme("JWT", "The token that `POST /admin/session` gives."));
+    components.add_security_scheme(USER_SCHEME, scheme("JWT", "The token that `POST /user/session` gives."));
+    let meaning = "An API token (`crt_…`) with the scope that the operation names; its role counts as well.";
+    components.add_security_scheme(TOKEN_SCHEME, scheme("crt_", meaning));
     components
 }
 
@@ -175,7 +204,9 @@ fn response(refusal: RefusalType) -> Response {
 const fn meaning(refusal: RefusalType) -> &'static str {
     match refusal {
         InvalidRequest => "The request is not one that can be read.",
-        Unauthenticated => "Nobody is signed in, or the name or password is wrong.",
+        Unauthenticated | CodeRequired => {
+            "Nobody is signed in, or the name, the password or the code is wrong or missing."
+        }
         Forbidden => "The role of whoever is signed in is not enough.",
         NotFound => "There is no such thing.",
         MethodNotAllowed => "The path has no such method.",
@@ -199,11 +230,18 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut path::Operation>
 fn annotate(path: &str, operation: &mut path::Operation, access: Access, refuses: &[RefusalType]) {
     let mut refusals = vec![InvalidRequest, Internal, Unavailable];
     refusals.extend(refuses);
-    if let Access::Role(role) = access {
-        refusals.extend([Unauthenticated, Forbidden]);
-        operation.security = Some(vec![SecurityRequirement::new::<&str, [&str; 0], &str>(SCHEME, [])]);
-        let extensions = operation.extensions.get_or_insert_default();
-        extensions.insert(ROLE.to_owned(), role.as_str().into());
+    let needed = match access {
+        Access::Anyone => None,
+        Access::Role(role) => {
+            refusals.push(Forbidden);
+            Some((SCHEME, role.as_str()))
+        }
+        Access::Person => Some((USER_SCHEME, USER)),
+    };
+    if let Some((scheme, role)) = needed {
+        refusals.push(Unauthenticated);
+        operation.security = Some(vec![SecurityRequirement::new::<&str, [&str; 0], &str>(scheme, [])]);
+        operation.extensions.get_or_insert_default().insert(ROLE.to_owned(), role.into());
     }
     if path.contains('{') {
         refusals.push(NotFound);

@@ -2,11 +2,13 @@
 //! and there is no way to put one here without saying who may use it.
 
 use crate::{
-    accounts, api_keys, gate, me, openapi, prices,
+    accounts, admins, api_keys, api_tokens,
+    gate::{self, Needs},
+    me, openapi, person, prices,
     refusal::{Refusal, RefusalType},
-    session,
+    session, sessions,
     state::{AdminState, Plane, Shared},
-    system, usage,
+    system, totp, usage, users,
 };
 use RefusalType::{Conflict, TooManyRequests, Unauthenticated};
 use axum::{
@@ -15,7 +17,13 @@ use axum::{
     response::Response,
     routing::{any, get},
 };
-use domain::Role::{self, Operator, Viewer};
+use domain::{
+    Role::{self, Operator, Owner, Viewer},
+    Scope::{
+        self, AccountsRead, AccountsWrite, ApiKeysRead, ApiKeysWrite, PricesRead, PricesWrite, SystemRead, UsageRead,
+        UsersRead, UsersWrite,
+    },
+};
 use http::{HeaderName, HeaderValue, header};
 use std::sync::Arc;
 use utoipa_axum::{router::UtoipaMethodRouter, routes};
@@ -25,24 +33,39 @@ use utoipa_axum::{router::UtoipaMethodRouter, routes};
 pub(crate) enum Access {
     /// Anybody: it is how one signs in.
     Anyone,
-    /// Whoever is signed in with at least this role.
+    /// Whoever is signed in with at least this role, and API tokens with the scope that [`Operation::within`] names.
     Role(Role),
+    /// Users, each for what is their own. No administrator is one.
+    Person,
 }
 
 /// An operation with what it asks of its caller.
 pub(crate) struct Operation {
     pub(crate) access: Access,
+    /// The scope that lets API tokens in; none: they stay out.
+    pub(crate) scope: Option<Scope>,
     /// Refusals beside those that follow from its form.
     pub(crate) refuses: &'static [RefusalType],
     pub(crate) routes: UtoipaMethodRouter<Shared>,
 }
 
 const fn open_to(access: Access, refuses: &'static [RefusalType], routes: UtoipaMethodRouter<Shared>) -> Operation {
-    Operation { access, refuses, routes }
+    Operation { access, scope: None, refuses, routes }
 }
 
 const fn needs(role: Role, routes: UtoipaMethodRouter<Shared>) -> Operation {
     open_to(Access::Role(role), &[], routes)
+}
+
+const fn own(refuses: &'static [RefusalType], routes: UtoipaMethodRouter<Shared>) -> Operation {
+    open_to(Access::Person, refuses, routes)
+}
+
+impl Operation {
+    /// The same, let API tokens in that have this scope.
+    fn within(self, scope: Scope) -> Self {
+        Self { scope: Some(scope), ..self }
+    }
 }
 
 /// The table.
@@ -53,34 +76,78 @@ pub(crate) fn table() -> Vec<Operation> {
         needs(Viewer, routes!(session::sign_out)),
         needs(Viewer, routes!(me::read)),
         open_to(Access::Role(Viewer), &[Conflict, TooManyRequests], routes!(me::change_password)),
+        needs(Viewer, routes!(sessions::list)),
+        needs(Viewer, routes!(sessions::end_all)),
+        needs(Viewer, routes!(sessions::end)),
 
-        needs(Viewer, routes!(api_keys::list)),
-        needs(Operator, routes!(api_keys::create)),
-        needs(Viewer, routes!(api_keys::read)),
-        needs(Operator, routes!(api_keys::change)),
-        needs(Operator, routes!(api_keys::delete)),
+        needs(Viewer, routes!(totp::read)),
+        open_to(Access::Role(Viewer), &[Conflict, TooManyRequests], routes!(totp::enrol)),
+        open_to(Access::Role(Viewer), &[Conflict], routes!(totp::confirm)),
+        open_to(Access::Role(Viewer), &[Conflict, TooManyRequests], routes!(totp::disable)),
+        needs(Owner, routes!(totp::read_of)),
+        needs(Owner, routes!(totp::reset)),
 
-        needs(Viewer, routes!(accounts::list)),
-        needs(Operator, routes!(accounts::create)),
-        needs(Viewer, routes!(accounts::read)),
-        needs(Operator, routes!(accounts::change)),
-        needs(Operator, routes!(accounts::delete)),
-        needs(Operator, routes!(accounts::reset)),
-        needs(Operator, routes!(accounts::probe::test)),
+        needs(Owner, routes!(admins::list)),
+        open_to(Access::Role(Owner), &[Conflict, TooManyRequests], routes!(admins::create)),
+        needs(Owner, routes!(admins::read)),
+        needs(Owner, routes!(admins::change)),
+        open_to(Access::Role(Owner), &[Conflict, TooManyRequests], routes!(admins::set_password)),
+        needs(Owner, routes!(admins::delete)),
 
-        needs(Viewer, routes!(usage::sums)),
-        needs(Viewer, routes!(usage::records::list)),
+        needs(Viewer, routes!(api_tokens::list)),
+        open_to(Access::Role(Viewer), &[Conflict], routes!(api_tokens::create)),
+        needs(Viewer, routes!(api_tokens::read)),
+        needs(Viewer, routes!(api_tokens::delete)),
 
-        needs(Viewer, routes!(prices::list)),
-        needs(Viewer, routes!(prices::read)),
-        needs(Operator, routes!(prices::set)),
-        needs(Operator, routes!(prices::delete)),
+        needs(Viewer, routes!(api_keys::list)).within(ApiKeysRead),
+        needs(Operator, routes!(api_keys::create)).within(ApiKeysWrite),
+        needs(Viewer, routes!(api_keys::read)).within(ApiKeysRead),
+        needs(Operator, routes!(api_keys::change)).within(ApiKeysWrite),
+        needs(Operator, routes!(api_keys::delete)).within(ApiKeysWrite),
 
-        needs(Viewer, routes!(system::read)),
+        needs(Viewer, routes!(accounts::list)).within(AccountsRead),
+        needs(Operator, routes!(accounts::create)).within(AccountsWrite),
+        needs(Viewer, routes!(accounts::read)).within(AccountsRead),
+        needs(Operator, routes!(accounts::change)).within(AccountsWrite),
+        needs(Operator, routes!(accounts::delete)).within(AccountsWrite),
+        needs(Operator, routes!(accounts::reset)).within(AccountsWrite),
+        needs(Operator, routes!(accounts::probe::test)).within(AccountsWrite),
+
+        needs(Viewer, routes!(usage::sums)).within(UsageRead),
+        needs(Viewer, routes!(usage::records::list)).within(UsageRead),
+
+        needs(Viewer, routes!(prices::list)).within(PricesRead),
+        needs(Viewer, routes!(prices::read)).within(PricesRead),
+        needs(Operator, routes!(prices::set)).within(PricesWrite),
+        needs(Operator, routes!(prices::delete)).within(PricesWrite),
+
+        needs(Viewer, routes!(system::read)).within(SystemRead),
+
+        needs(Viewer, routes!(users::list)).within(UsersRead),
+        open_to(Access::Role(Operator), &[Conflict, TooManyRequests], routes!(users::create)).within(UsersWrite),
+        needs(Viewer, routes!(users::read)).within(UsersRead),
+        needs(Operator, routes!(users::change)).within(UsersWrite),
+        needs(Operator, routes!(users::delete)).within(UsersWrite),
+        open_to(Access::Role(Operator), &[Conflict, TooManyRequests], routes!(users::set_password)).within(UsersWrite),
+        needs(Operator, routes!(users::end_sessions)).within(UsersWrite),
+
+        open_to(Access::Anyone, &[Unauthenticated, TooManyRequests], routes!(person::session::sign_in)),
+        own(&[], routes!(person::session::sign_out)),
+        own(&[], routes!(person::session::list)),
+        own(&[], routes!(person::session::end_all)),
+        own(&[], routes!(person::session::end)),
+        own(&[], routes!(person::me::read)),
+        own(&[Conflict, TooManyRequests], routes!(person::me::change_password)),
+        own(&[], routes!(person::keys::list)),
+        own(&[Conflict], routes!(person::keys::create)),
+        own(&[], routes!(person::keys::read)),
+        own(&[], routes!(person::keys::change)),
+        own(&[], routes!(person::keys::delete)),
+        own(&[], routes!(person::usage::sums)),
     ]
 }
 
-/// The control plane. All its paths begin with `/admin`; it has no fallback, so that it can be merged with other routers.
+/// The control plane. All its paths begin with `/admin` or `/user`; it has no fallback, so that it can be merged with other routers.
 pub fn router(state: AdminState) -> Router {
     let plane: Shared = Arc::new(Plane::new(state));
     let document = openapi::text();
@@ -88,7 +155,11 @@ pub fn router(state: AdminState) -> Router {
         let (_, paths, methods) = operation.routes;
         let methods = match operation.access {
             Access::Anyone => methods,
-            Access::Role(role) => methods.route_layer(from_fn_with_state((Arc::clone(&plane), role), gate::check)),
+            Access::Role(role) => {
+                let needs = Needs { role, scope: operation.scope };
+                methods.route_layer(from_fn_with_state((Arc::clone(&plane), needs), gate::check))
+            }
+            Access::Person => methods.route_layer(from_fn_with_state(Arc::clone(&plane), person::gate::check)),
         };
         paths.paths.keys().fold(router, |router, path| router.route(path, methods.clone()))
     });
@@ -98,6 +169,9 @@ pub fn router(state: AdminState) -> Router {
         .route("/admin", any(not_found))
         .route("/admin/", any(not_found))
         .route("/admin/{*rest}", any(not_found))
+        .route("/user", any(not_found))
+        .route("/user/", any(not_found))
+        .route("/user/{*rest}", any(not_found))
         .layer(map_response(secure))
         .with_state(plane)
 }

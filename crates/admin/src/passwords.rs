@@ -1,7 +1,11 @@
 //! Checks and hashes passwords off the runtime's threads, few at a time: each takes 19 MiB and tens of milliseconds of a core.
 
-use crate::refusal::Refusal;
-use secrecy::SecretString;
+use crate::{
+    faults::{Faults, Reason},
+    refusal::Refusal,
+    wire::ClearText,
+};
+use secrecy::{ExposeSecret, SecretString};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vault::{Password, passwords};
@@ -19,10 +23,42 @@ pub(crate) struct PasswordChecks {
     places: Arc<Semaphore>,
 }
 
+/// A password that shall hold, and its text where nobody knows it yet.
+pub(crate) struct Chosen {
+    pub(crate) password: Password,
+    /// To be shown once; none where somebody chose it.
+    pub(crate) shown: Option<String>,
+}
+
 /// A permit to compute one hash.
 struct Turn {
     _running: OwnedSemaphorePermit,
     _place: OwnedSemaphorePermit,
+}
+
+impl Chosen {
+    /// The password that was `given` in `field`, or a generated one.
+    pub(crate) fn parse(given: Option<ClearText>, field: &'static str, faults: &mut Faults) -> Self {
+        let Some(ClearText(clear)) = given else { return Self::generate() };
+        match parse(clear) {
+            Ok(password) => Self { password, shown: None },
+            Err(reason) => {
+                faults.add(field, reason);
+                Self::generate()
+            }
+        }
+    }
+
+    fn generate() -> Self {
+        let password = Password::generate();
+        let shown = Some(password.expose().expose_secret().to_owned());
+        Self { password, shown }
+    }
+}
+
+/// A password that may be set.
+pub(crate) fn parse(clear: SecretString) -> Result<Password, Reason> {
+    Password::parse(clear).map_err(|error| format!("cannot be taken: {error}; choose another").into())
 }
 
 impl Default for PasswordChecks {

@@ -18,6 +18,8 @@ pub(crate) enum RefusalType {
     InvalidRequest,
     /// 401: nobody is signed in.
     Unauthenticated,
+    /// 401: the password is right, and a code of the second factor is needed as well.
+    CodeRequired,
     /// 403: whoever is signed in may not do this.
     Forbidden,
     /// 404: there is no such thing.
@@ -86,7 +88,7 @@ impl RefusalType {
     pub(crate) const fn status(self) -> StatusCode {
         match self {
             Self::InvalidRequest => StatusCode::BAD_REQUEST,
-            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Unauthenticated | Self::CodeRequired => StatusCode::UNAUTHORIZED,
             Self::Forbidden => StatusCode::FORBIDDEN,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -141,6 +143,12 @@ impl Refusal {
     pub(crate) fn internal(cause: impl Error + Send + Sync + 'static) -> Self {
         let message = "The relay failed; its log says why. Trying again may not help.";
         Self::new(RefusalType::Internal, message).caused_by(cause)
+    }
+
+    /// The same, naming a field.
+    pub(crate) fn naming(mut self, fault: Fault) -> Self {
+        self.details.push(fault);
+        self
     }
 
     /// The same with a cause for the log.
@@ -200,8 +208,10 @@ impl From<RecordError> for Refusal {
                 RefusalType::Conflict,
                 "It was changed by somebody else at the same time: read it again, then change it.",
             ),
-            RecordError::Duplicate { .. } => {
-                Self::new(RefusalType::Conflict, "Another one has this value already: choose another.")
+            RecordError::Duplicate { index } => {
+                let field = index.indexed().map(|(_, column)| Fault::new(column, "is another's; choose another"));
+                let message = "Another one has this value already: choose another.";
+                Self { details: field.into_iter().collect(), ..Self::new(RefusalType::Conflict, message) }
             }
             RecordError::Store(error) => error.into(),
         }
@@ -218,7 +228,7 @@ impl IntoResponse for Refusal {
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
-        if self.r#type == RefusalType::Unauthenticated {
+        if self.r#type.status() == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(http::header::WWW_AUTHENTICATE, scheme);
         }

@@ -4,16 +4,17 @@ use crate::{
     address::Visitor,
     extract::Document,
     faults::Faults,
-    gate::Caller,
+    gate::OwnSession,
     refusal::{Refusal, RefusalType},
     state::{Plane, Shared},
     texts,
     throttle::Guesser,
     tokens::Claims,
+    totp::second_factor,
     wire::{ClearText, Instant},
 };
 use axum::{Json, extract::State};
-use domain::{Admin, SessionId, Timestamp};
+use domain::{Admin, Role, SessionId, Timestamp};
 use http::StatusCode;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,7 @@ use utoipa::ToSchema;
 use vault::{Password, passwords};
 
 /// Open sessions of one administrator; beyond it the oldest ends.
-const SESSIONS_MAX: usize = 100;
+pub(crate) const SESSIONS_MAX: usize = 100;
 
 /// Sessions that are looked at to find those beyond [`SESSIONS_MAX`].
 const SESSIONS_LOOKED_AT: usize = SESSIONS_MAX + 20;
@@ -41,6 +42,9 @@ pub(crate) struct SignIn {
     /// The password.
     #[schema(value_type = String, format = Password, max_length = 1024)]
     password: ClearText,
+    /// Six digits of the authenticator, or a recovery code; needed where there is a second factor.
+    #[schema(max_length = 64)]
+    code: Option<String>,
 }
 
 /// A session that was opened.
@@ -55,7 +59,8 @@ pub(crate) struct SignedIn {
 
 /// Opens a session.
 ///
-/// After five wrong guesses for a name, or thirty from an address, there is a wait that grows.
+/// After five wrong guesses for a name, or thirty from an address, there is a wait that grows. Where there is a second factor, a
+/// right password without a code is refused as `code_required`.
 #[utoipa::path(post, path = "/admin/session", tag = "Session", operation_id = "sign_in", request_body = SignIn,
     responses((status = 200, body = SignedIn, description = "Signed in.")))]
 pub(crate) async fn sign_in(
@@ -71,14 +76,18 @@ pub(crate) async fn sign_in(
     let wrong = || Refusal::new(RefusalType::Unauthenticated, "The user name or the password is wrong: try again.");
     let found = read_admin(&plane, &body.username).await?;
     let admin = check_password(&plane, &visitor, &body.username, found, body.password.0).await?.ok_or_else(wrong)?;
+    second_factor::check(&plane, &admin, body.code.as_deref()).await?;
     open_session(&plane, &admin, &visitor).await.map(Json)
 }
 
 /// Ends the session of the token.
 #[utoipa::path(delete, path = "/admin/session", tag = "Session", operation_id = "sign_out",
     responses((status = 204, description = "Signed out; the token opens nothing any more.")))]
-pub(crate) async fn sign_out(State(plane): State<Shared>, caller: Caller) -> Result<StatusCode, Refusal> {
-    plane.store().sessions.revoke(&caller.session.id).await?;
+pub(crate) async fn sign_out(
+    State(plane): State<Shared>,
+    OwnSession(session): OwnSession,
+) -> Result<StatusCode, Refusal> {
+    plane.store().sessions.revoke(&session.id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -101,8 +110,7 @@ async fn check_password(
         return Ok(None);
     }
     let Some(admin) = found else { return Ok(None) };
-    strengthen(plane, &admin, clear).await;
-    Ok(Some(admin.record))
+    Ok(Some(strengthen(plane, admin.clone(), clear).await.unwrap_or(admin.record)))
 }
 
 /// Whether `clear` is the password of `stored`, throttled by name, and by address where nobody is signed in.
@@ -125,41 +133,66 @@ pub(crate) async fn guess(
     checked
 }
 
-/// Hashes again a password whose stored hash is weaker than a new one would be. Signing in does not depend on it.
-async fn strengthen(plane: &Plane, admin: &Versioned<Admin>, clear: SecretString) {
+/// Hashes again a password whose stored hash is weaker than a new one would be; gives the record then. Signing in does not
+/// depend on it.
+async fn strengthen(plane: &Plane, admin: Versioned<Admin>, clear: SecretString) -> Option<Admin> {
     if !passwords::needs_rehash(&admin.record.password_hash) {
-        return;
+        return None;
     }
     // A password of an older installation may be shorter than a new one has to be; it stays as it is.
-    let Ok(password) = Password::parse(clear) else { return };
-    let Ok(password_hash) = plane.passwords.hash(password).await else { return };
+    let password = Password::parse(clear).ok()?;
+    let password_hash = plane.passwords.hash(password).await.ok()?;
     let stronger = Admin { password_hash, ..admin.record.clone() };
     let written = plane.store().records.change(&admin.record, &stronger, Condition::Version(admin.version)).await;
     if let Err(error) = written {
         tracing::info!(admin.id = %admin.record.id, %error, "a password hash stays as weak as it was");
+        return None;
     }
+    Some(stronger)
 }
 
 async fn open_session(plane: &Plane, admin: &Admin, visitor: &Visitor) -> Result<SignedIn, Refusal> {
+    let (session, signed_in) = open(plane, SessionSubject::Admin(admin.id.clone()), Some(admin.role), visitor).await?;
+    check_unchanged(plane, admin, &session).await?;
+    tracing::info!(admin.id = %admin.id, session.id = %session, address = ?visitor.address, "an administrator signed in");
+    Ok(signed_in)
+}
+
+/// Opens a session of `subject`; the oldest of too many ends. A role is an administrator's.
+pub(crate) async fn open(
+    plane: &Plane,
+    subject: SessionSubject,
+    role: Option<Role>,
+    visitor: &Visitor,
+) -> Result<(SessionId, SignedIn), Refusal> {
     let now = plane.now();
     // A token's times are whole seconds (RFC 7519, 2); session and token shall end together.
     let issued_at = Timestamp::from_ms(now.as_ms() - now.as_ms().rem_euclid(1000));
     let expires_at = issued_at.plus(plane.given.session_lifetime);
     let session = Session {
         id: SessionId::from_uuid(crate::state::fresh_uuid(now)),
-        subject: SessionSubject::Admin(admin.id.clone()),
+        subject,
         created_at: now,
         expires_at,
         address: visitor.address.map_or(String::new(), |address| address.to_string()),
         user_agent: visitor.user_agent.to_string(),
     };
-    let claims =
-        Claims { session: session.id.clone(), admin: admin.id.clone(), role: admin.role, issued_at, expires_at };
+    let subject = session.subject.clone();
+    let claims = Claims { session: session.id.clone(), subject, role, issued_at, expires_at };
     let token = plane.tokens.issue(&claims).map_err(Refusal::internal)?;
     plane.store().sessions.create(&session).await?;
     end_oldest(plane, &session.subject, now).await?;
-    tracing::info!(admin.id = %admin.id, session.id = %session.id, address = session.address, "an administrator signed in");
-    Ok(SignedIn { token, expires_at: Instant(expires_at) })
+    Ok((session.id, SignedIn { token, expires_at: Instant(expires_at) }))
+}
+
+/// Ends the new session again where the password was changed since it was checked: whoever changed it has ended the others.
+async fn check_unchanged(plane: &Plane, admin: &Admin, session: &SessionId) -> Result<(), Refusal> {
+    let found = plane.store().records.read::<Admin>(admin.id.as_str()).await?;
+    if found.is_some_and(|found| found.record.password_hash == admin.password_hash) {
+        return Ok(());
+    }
+    plane.store().sessions.revoke(session).await?;
+    Err(Refusal::new(RefusalType::Unauthenticated, "The password was changed at this moment: sign in again."))
 }
 
 async fn end_oldest(plane: &Plane, subject: &SessionSubject, now: Timestamp) -> Result<(), Refusal> {

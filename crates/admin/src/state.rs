@@ -22,7 +22,7 @@ pub type CalendarSource = Arc<dyn Fn() -> Calendar + Send + Sync>;
 /// The price table in force without the operator's own prices from the store: what came with the relay and with its price file.
 pub type PriceSource = Arc<dyn Fn() -> Arc<PriceTable> + Send + Sync>;
 
-/// Called after an administrator's password changed, so that `data/init.json` says the same. The change stands either way.
+/// Called after an administrator's password or name changed, so that `data/init.json` says the same. The change stands either way.
 pub type PasswordHook = Arc<dyn Fn(Admin) -> BoxFuture<Result<(), HookError>> + Send + Sync>;
 
 /// The node's journal, as far as the control plane needs it.
@@ -100,6 +100,13 @@ impl Plane {
 
     pub(crate) fn store(&self) -> &Store {
         &self.given.store
+    }
+
+    /// Tells the composition root that `admin` signs in with another name or password now.
+    pub(crate) async fn tell_changed(&self, admin: Admin) {
+        if let Err(error) = (self.given.on_password_changed)(admin).await {
+            tracing::warn!(%error, "a changed name or password could not be written to data/init.json; it holds all the same");
+        }
     }
 }
 

@@ -6,6 +6,12 @@ use std::collections::BTreeSet;
 /// Longest name, in characters: it must fit a table's column.
 pub(crate) const NAME_CHARS_MAX: usize = 100;
 
+/// Longest user name of an administrator, in characters: as in `init.json`.
+pub(crate) const USERNAME_CHARS_MAX: usize = 64;
+
+/// Longest e-mail address, in bytes (RFC 5321, 4.5.3.1.3).
+pub(crate) const EMAIL_BYTES_MAX: usize = 254;
+
 /// Longest note, in characters: a paragraph, not a document.
 pub(crate) const DESCRIPTION_CHARS_MAX: usize = 2000;
 
@@ -24,6 +30,25 @@ pub(crate) const MODEL_BYTES_MAX: usize = 200;
 /// A name: one line, trimmed, not empty.
 pub(crate) fn name(text: &str) -> Result<String, Reason> {
     line(text, NAME_CHARS_MAX)
+}
+
+/// A user name of an administrator: one line, trimmed, not empty.
+pub(crate) fn username(text: &str) -> Result<String, Reason> {
+    line(text, USERNAME_CHARS_MAX)
+}
+
+/// An e-mail address, trimmed and in small letters. Whether mail arrives there is not asked.
+pub(crate) fn email(text: &str) -> Result<String, Reason> {
+    let text = text.trim().to_lowercase();
+    let halves =
+        text.split_once('@').filter(|(name, host)| !name.is_empty() && !host.is_empty() && !host.contains('@'));
+    if halves.is_none() || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("is no e-mail address; write it such as mira@example.com".into());
+    }
+    if text.len() > EMAIL_BYTES_MAX {
+        return Err(format!("is too long; an e-mail address has at most {EMAIL_BYTES_MAX} bytes").into());
+    }
+    Ok(text)
 }
 
 /// A note: may be empty and have several lines.
@@ -96,6 +121,14 @@ mod tests {
             assert!(name(wrong).is_err(), "{wrong:?}");
         }
         assert!(name(&"é".repeat(100)).is_ok());
+    }
+
+    #[test]
+    fn an_address_has_two_halves_and_no_capitals() {
+        assert_eq!(email(" Mira@Example.com ").as_deref(), Ok("mira@example.com"));
+        for wrong in ["", "mira", "@host", "mira@", "a@b@c", "a b@c", "a\0@c", &format!("{}@c", "x".repeat(254))] {
+            assert!(email(wrong).is_err(), "{wrong:?}");
+        }
     }
 
     #[test]

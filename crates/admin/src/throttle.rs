@@ -26,6 +26,10 @@ const NAME: Bound = Bound { free: 5, wait_max: Duration::from_secs(60) };
 /// them out with a few guesses; who tries many names from it waits long.
 const ADDRESS: Bound = Bound { free: 30, wait_max: Duration::from_secs(15 * 60) };
 
+/// For codes of a second factor: only who knows the password comes so far, so that nobody can lock others out, and a million codes
+/// at this pace take years.
+const CODE: Bound = Bound { free: 5, wait_max: Duration::from_secs(15 * 60) };
+
 /// Names, and addresses, that are remembered at once: a few MiB. Beyond it the one that guessed longest ago is forgotten.
 const REMEMBERED_MAX: usize = 10_000;
 
@@ -34,6 +38,7 @@ const REMEMBERED_MAX: usize = 10_000;
 pub(crate) struct Throttle {
     names: Mutex<Counts<String>>,
     addresses: Mutex<Counts<Network>>,
+    codes: Mutex<Counts<String>>,
 }
 
 /// Who guesses.
@@ -110,6 +115,25 @@ impl Throttle {
     pub(crate) fn was_not_made(&self, guess: &Guess) {
         self.names.lock().give_back(&guess.name);
         self.give_back_address(guess);
+    }
+
+    /// Charges a code that somebody with the name's password typed.
+    ///
+    /// # Errors
+    ///
+    /// With how long to wait, when there were too many.
+    pub(crate) fn charge_code(&self, name: &str, now: Timestamp) -> Result<(), Duration> {
+        let (mut codes, name) = (self.codes.lock(), name.to_owned());
+        if let Some(wait) = codes.wait(&name, &CODE, now) {
+            return Err(wait);
+        }
+        codes.add(name, now);
+        Ok(())
+    }
+
+    /// The code was right: the name's codes start afresh.
+    pub(crate) fn code_was_right(&self, name: &str) {
+        self.codes.lock().0.remove(name);
     }
 
     fn give_back_address(&self, guess: &Guess) {

@@ -2,14 +2,18 @@
 
 mod hs256;
 
-use domain::{AdminId, Role, SessionId, Timestamp};
+use domain::{AdminId, Role, SessionId, Timestamp, UserId};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
+use store::sessions::SessionSubject;
 use vault::JwtSecret;
 
 /// Longest token that is looked at, in bytes; ours have about 300.
 const TOKEN_BYTES_MAX: usize = 2048;
+
+/// What stands in the place of a role in the token of a user.
+const USER: &str = "user";
 
 /// Signs and verifies.
 pub(crate) struct TokenKeys {
@@ -24,9 +28,9 @@ pub(crate) struct Claims {
     /// Its session.
     pub(crate) session: SessionId,
     /// Whose it is.
-    pub(crate) admin: AdminId,
-    /// Their role when it was issued.
-    pub(crate) role: Role,
+    pub(crate) subject: SessionSubject,
+    /// An administrator's role when it was issued; none for a user.
+    pub(crate) role: Option<Role>,
     /// When it was issued, in whole seconds.
     pub(crate) issued_at: Timestamp,
     /// When it ends, in whole seconds.
@@ -60,10 +64,14 @@ impl TokenKeys {
     ///
     /// When the library cannot sign, which it always can with an HMAC key.
     pub(crate) fn issue(&self, claims: &Claims) -> Result<String, jsonwebtoken::errors::Error> {
+        let subject = match &claims.subject {
+            SessionSubject::Admin(id) => id.as_str(),
+            SessionSubject::User(id) => id.as_str(),
+        };
         let claims = WireClaims {
             jti: claims.session.as_str().to_owned(),
-            sub: claims.admin.as_str().to_owned(),
-            role: claims.role.as_str().to_owned(),
+            sub: subject.to_owned(),
+            role: claims.role.map_or(USER, Role::as_str).to_owned(),
             iat: claims.issued_at.as_ms() / 1000,
             exp: claims.expires_at.as_ms() / 1000,
         };
@@ -76,10 +84,14 @@ impl TokenKeys {
             return None;
         }
         let claims = decode::<WireClaims>(token, &self.verifying, &self.validation).ok()?.claims;
+        let (subject, role) = match claims.role.as_str() {
+            USER => (SessionSubject::User(UserId::parse(&claims.sub).ok()?), None),
+            role => (SessionSubject::Admin(AdminId::parse(&claims.sub).ok()?), Some(Role::parse(role)?)),
+        };
         let claims = Claims {
             session: SessionId::parse(&claims.jti).ok()?,
-            admin: AdminId::parse(&claims.sub).ok()?,
-            role: Role::parse(&claims.role)?,
+            subject,
+            role,
             issued_at: Timestamp::from_ms(claims.iat.checked_mul(1000)?),
             expires_at: Timestamp::from_ms(claims.exp.checked_mul(1000)?),
         };
@@ -102,8 +114,8 @@ mod tests {
     fn claims() -> Claims {
         Claims {
             session: SessionId::parse("s1").expect("an id"),
-            admin: AdminId::parse("a1").expect("an id"),
-            role: Role::Operator,
+            subject: SessionSubject::Admin(AdminId::parse("a1").expect("an id")),
+            role: Some(Role::Operator),
             issued_at: NOW,
             expires_at: NOW.plus(Duration::from_secs(60)),
         }
@@ -115,6 +127,15 @@ mod tests {
         let token = keys.issue(&claims()).expect("signs");
         assert_eq!(keys.verify(&token, NOW), Some(claims()));
         assert_eq!(keys.verify(&token, NOW.plus(Duration::from_secs(60))), None);
+    }
+
+    #[test]
+    fn a_user_s_token_is_no_administrator_s() {
+        let keys = keys("0123456789abcdef0123456789abcdef");
+        let subject = SessionSubject::User(UserId::parse("a1").expect("an id"));
+        let of_user = Claims { subject, role: None, ..claims() };
+        let token = keys.issue(&of_user).expect("signs");
+        assert_eq!(keys.verify(&token, NOW), Some(of_user));
     }
 
     #[test]

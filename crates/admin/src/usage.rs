@@ -3,8 +3,14 @@
 mod question;
 pub(crate) mod records;
 
-use crate::{extract::Params, refusal::Refusal, state::Shared, wire::SumsView};
+use crate::{
+    extract::Params,
+    refusal::Refusal,
+    state::{Plane, Shared},
+    wire::SumsView,
+};
 use axum::{Json, extract::State};
+use domain::{Calendar, UserId};
 use question::Question;
 use serde::{Deserialize, Serialize};
 use store::ledger::{Dimension, UsageQuery, UsageRow, UsageSums, UsageView};
@@ -22,23 +28,23 @@ pub(crate) struct UsageParams {
     /// What rows are told apart by: `total`, or a list with commas of at most one of `hour`, `day`, `month`, at most one of
     /// `key`, `account`, `platform`, and `model`. Left out: `total`.
     #[param(example = "day,model")]
-    by: Option<String>,
+    pub(crate) by: Option<String>,
     /// The first day (`2026-11-23`), month (`2026-11`) or hour (`2026-11-23T09`), in the relay's time zone. Left out: 29 days,
     /// 11 months or 23 hours before `to`.
-    from: Option<String>,
+    pub(crate) from: Option<String>,
     /// The last one, included. Left out: the present one.
-    to: Option<String>,
+    pub(crate) to: Option<String>,
     /// Only this key, by id.
-    key: Option<String>,
+    pub(crate) key: Option<String>,
     /// Only this account, by id.
-    account: Option<String>,
+    pub(crate) account: Option<String>,
     /// Only this platform.
-    platform: Option<String>,
+    pub(crate) platform: Option<String>,
     /// Only this model, by its name in the books.
-    model: Option<String>,
+    pub(crate) model: Option<String>,
     /// Rows at most; left out: 1000.
     #[param(minimum = 1, maximum = 5000)]
-    limit: Option<usize>,
+    pub(crate) limit: Option<usize>,
 }
 
 /// Sums, row by row, with their total.
@@ -100,7 +106,19 @@ pub(crate) async fn sums(
     Params(params): Params<UsageParams>,
 ) -> Result<Json<UsageAnswer>, Refusal> {
     let calendar = (plane.given.calendar)();
-    let query = Question::parse(&params, &calendar, plane.now())?.into_query();
+    let question = Question::parse(&params, &calendar, plane.now())?;
+    answer(&plane, question, &calendar).await.map(Json)
+}
+
+/// Sums what the keys of `user` have used.
+pub(crate) async fn of_user(plane: &Plane, params: &UsageParams, user: UserId) -> Result<Json<UsageAnswer>, Refusal> {
+    let calendar = (plane.given.calendar)();
+    let question = Question::parse(params, &calendar, plane.now())?.of_user(user)?;
+    answer(plane, question, &calendar).await.map(Json)
+}
+
+async fn answer(plane: &Plane, question: Question, calendar: &Calendar) -> Result<UsageAnswer, Refusal> {
+    let query = question.into_query();
     plane.given.books.delivered().await;
     let ledger = &plane.store().ledger;
     let mut rows = ledger.usage(&query).await?;
@@ -116,7 +134,7 @@ pub(crate) async fn sums(
         rows.sort_by(|one, other| one.bucket.cmp(&other.bucket));
     }
     let items = if query.group.is_empty() { Vec::new() } else { rows };
-    Ok(Json(UsageAnswer {
+    Ok(UsageAnswer {
         period: query.period.into(),
         time_zone: calendar.name(),
         items: items.into_iter().map(|row| UsageItem::new(row, &query.view)).collect(),
@@ -124,7 +142,7 @@ pub(crate) async fn sums(
         total: total.into(),
         from: query.from,
         to: query.to,
-    }))
+    })
 }
 
 fn sum(rows: &[UsageRow]) -> UsageSums {

@@ -83,7 +83,8 @@ impl Front {
 }
 
 fn is_admin(path: &str) -> bool {
-    path == "/admin" || path.starts_with("/admin/")
+    let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    below("/admin") || below("/user")
 }
 
 /// A text for people.

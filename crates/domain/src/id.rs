@@ -94,6 +94,10 @@ id!(
     /// One sign-in session: the `jti` of its token (RFC 7519, 4.1.7), never the token.
     SessionId
 );
+id!(
+    /// One API token of an administrator: never the token itself.
+    TokenId
+);
 
 #[cfg(test)]
 mod tests {

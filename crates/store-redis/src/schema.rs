@@ -12,7 +12,7 @@ use store::{Family, StoreError};
 use uuid::Uuid;
 
 /// The version of what this release writes. It reads that of the release before, too.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// Makes the identity where there is none; replies with what there is.
 static IDENTIFY: Script = Script::new(include_str!("../scripts/identify.lua"));

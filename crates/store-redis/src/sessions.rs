@@ -22,6 +22,9 @@ const BACKSTOP: Duration = Duration::from_secs(24 * 3600);
 /// Sessions of one person that a list looks at: many more than anybody opens within a session's life.
 const LISTED_MAX: usize = 10_000;
 
+/// Sessions that are ended at once: a script each, sent together.
+const ENDED_AT_ONCE: usize = 500;
+
 pub(crate) struct RedisSessions(pub(crate) Engine);
 
 impl RedisSessions {
@@ -86,6 +89,12 @@ impl RedisSessions {
         let ids = Call::command("ZRANGE").arg(index).arg(0).arg(LISTED_MAX - 1).arg("REV");
         self.0.ask("list sessions", ids).await
     }
+
+    /// Takes `ids` out of the set of `subject`'s sessions.
+    async fn forget(&self, subject: &str, ids: &[String]) -> Result<(), StoreError> {
+        let call = Call::command("ZREM").arg(self.index(subject));
+        self.0.ask::<Value>("end sessions", ids.iter().fold(call, Call::arg)).await.map(drop)
+    }
 }
 
 #[async_trait]
@@ -95,14 +104,12 @@ impl Sessions for RedisSessions {
         let (id, subject) = (session.id.as_str(), subject_text(&session.subject));
         let kept = millis(session.expires_at.since(session.created_at) + BACKSTOP);
         let index = self.index(&subject);
-        // The sets first: what they name and is not there is passed over.
         let entries = [
             Call::command("ZADD").arg(&index).arg(session.created_at.as_ms()).arg(id),
             Call::command("PEXPIRE").arg(&index).arg(kept).arg("NX"),
             Call::command("PEXPIRE").arg(&index).arg(kept).arg("GT"),
             Call::command("ZADD").arg(self.ends()).arg(session.expires_at.as_ms()).arg(id),
         ];
-        self.0.together(operation, entries).await?;
         let mut keys = self.keys(id);
         if matches!(session.subject, SessionSubject::User(_)) {
             keys.reverse();
@@ -110,7 +117,10 @@ impl Sessions for RedisSessions {
         let own = self.0.names().call(&keys[0], &call_id());
         let [session_key, other] = keys;
         let call = CREATE.on([session_key, other, own]).arg(kept).arg(fields(session, &subject));
-        self.0.ask::<Value>(operation, call).await.map(drop)
+        self.0.ask::<Value>(operation, call).await?;
+        // The sets afterwards, so that what they name and is not there was ended. A session that they do not name yet was not
+        // answered: nobody has its token.
+        self.0.together(operation, entries).await.map(drop)
     }
 
     async fn get(&self, id: &SessionId, now: Timestamp) -> Result<Option<Session>, StoreError> {
@@ -123,9 +133,22 @@ impl Sessions for RedisSessions {
     }
 
     async fn revoke_all(&self, subject: &SessionSubject, keep: Option<&SessionId>) -> Result<u64, StoreError> {
-        let mut ids = self.of(subject).await?;
-        ids.retain(|id| keep.is_none_or(|keep| keep.as_str() != id));
-        self.remove(&ids, Some(&subject_text(subject)), None).await
+        let subject = subject_text(subject);
+        let (mut ended, mut kept) = (0, 0);
+        loop {
+            let oldest = Call::command("ZRANGE").arg(self.index(&subject)).arg(kept).arg(kept + ENDED_AT_ONCE - 1);
+            let mut ids: Vec<String> = self.0.ask("end sessions", oldest).await?;
+            let found = ids.len();
+            ids.retain(|id| keep.is_none_or(|keep| keep.as_str() != id));
+            kept += found - ids.len();
+            if !ids.is_empty() {
+                ended += self.remove(&ids, Some(&subject), None).await?;
+                self.forget(&subject, &ids).await?;
+            }
+            if found < ENDED_AT_ONCE {
+                return Ok(ended);
+            }
+        }
     }
 
     async fn list(&self, subject: &SessionSubject, now: Timestamp, limit: usize) -> Result<Vec<Session>, StoreError> {
@@ -135,12 +158,11 @@ impl Sessions for RedisSessions {
             match session.filter(|session| session.subject == *subject) {
                 Some(session) if now < session.expires_at => open.push(session),
                 Some(_) => {}
-                None => gone.push(id),
+                None => gone.push(id.clone()),
             }
         }
         if !gone.is_empty() {
-            let index = Call::command("ZREM").arg(self.index(&subject_text(subject)));
-            self.0.ask::<Value>("list sessions", gone.into_iter().fold(index, Call::arg)).await?;
+            self.forget(&subject_text(subject), &gone).await?;
         }
         open.sort_by_key(|session| Reverse((session.created_at, session.id.clone())));
         open.truncate(limit);

@@ -2,10 +2,14 @@
 
 pub mod account;
 mod admin;
+mod admin_totp;
 mod api_key;
+mod api_token;
 mod settings;
+mod user;
 
 pub use admin::AdminCredentials;
+pub use admin_totp::AdminTotp;
 pub use settings::{KeyCheckRecord, ModelPricingRecord, Setting};
 
 use crate::records::{Fields, Value};

@@ -2,7 +2,7 @@
 
 use super::{UsageParams, YEAR_FIRST};
 use crate::{refusal::Refusal, texts};
-use domain::{AccountId, Calendar, Day, Hour, KeyId, Month, Platform, Timestamp};
+use domain::{AccountId, Calendar, Day, Hour, KeyId, Month, Platform, Timestamp, UserId};
 use std::{collections::BTreeSet, time::Duration};
 use store::ledger::{Dimension, KeyFilter, Period, ROWS_MAX, UsageQuery, UsageView};
 
@@ -76,6 +76,16 @@ impl Question {
             model: model.map_err(|reason| Refusal::parameter("model", reason))?,
             limit,
         })
+    }
+
+    /// The same question about the keys of one user.
+    pub(super) fn of_user(self, user: UserId) -> Result<Self, Refusal> {
+        let is_by_key = matches!(self.view, UsageView::Keys(_));
+        if self.group.contains(&Dimension::Subject) && !is_by_key {
+            let message = "write `total`, or with commas at most one of hour, day, month, and key, and model";
+            return Err(Refusal::parameter("by", message));
+        }
+        Ok(Self { view: UsageView::Keys(KeyFilter::User(user)), ..self })
     }
 
     /// The question as the ledger is asked: for one row more, which shows whether there are more.

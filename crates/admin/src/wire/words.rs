@@ -1,7 +1,7 @@
 //! The closed sets of `domain` as words: one generic type, so that name, parser and OpenAPI enum cannot differ.
 
 use domain::{
-    AttemptKind, AuthScheme, ClientKind, CooldownCause, Dialect, FailureKind, Outcome, Platform, Role, Service,
+    AttemptKind, AuthScheme, ClientKind, CooldownCause, Dialect, FailureKind, Outcome, Platform, Role, Scope, Service,
     UsageSource,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
@@ -96,6 +96,7 @@ words! {
     OutcomeWord = Outcome Outcome::ALL, "Outcome", "How an attempt ended.";
     PlatformWord = Platform Platform::ALL, "Platform", "A kind of account.";
     RoleWord = Role Role::ALL, "Role", "What an administrator may do; `owner` includes `operator`, which includes `viewer`.";
+    ScopeWord = Scope Scope::ALL, "Scope", "A part of the control plane that an API token is let into.";
     ServiceWord = Service Service::ALL, "Service", "What a key may be permitted to use.";
     SourceWord = UsageSource &[UsageSource::Reported, UsageSource::Estimated, UsageSource::None], "UsageSource", "Where the numbers come from.";
 }

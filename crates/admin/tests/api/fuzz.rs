@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const CASES: u32 = 600;
 
 /// Paths with a place for a segment and a query.
-const PATHS: [&str; 14] = [
+const PATHS: [&str; 29] = [
     "/admin/session",
     "/admin/me/password",
     "/admin/api-keys",
@@ -28,6 +28,21 @@ const PATHS: [&str; 14] = [
     "/admin/model-pricing",
     "/admin/model-pricing/{}",
     "/admin/system",
+    "/admin/sessions",
+    "/admin/sessions/{}",
+    "/admin/admins",
+    "/admin/users",
+    "/admin/users/{}",
+    "/admin/users/{}/password",
+    "/user/session",
+    "/admin/admins/{}/totp",
+    "/admin/me/totp",
+    "/admin/me/totp/confirm",
+    "/admin/me/totp/disable",
+    "/admin/api-tokens",
+    "/admin/api-tokens/{}",
+    "/admin/admins/{}",
+    "/admin/admins/{}/password",
     "/admin/{}",
 ];
 
@@ -35,7 +50,7 @@ const PATHS: [&str; 14] = [
 static METHODS: [Method; 6] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// Names that mean something somewhere, so that values reach the parsers.
-const NAMES: [&str; 32] = [
+const NAMES: [&str; 38] = [
     "name",
     "description",
     "permissions",
@@ -68,6 +83,12 @@ const NAMES: [&str; 32] = [
     "to",
     "by",
     "state",
+    "role",
+    "admin",
+    "email",
+    "keys_max",
+    "code",
+    "scopes",
 ];
 
 /// Texts that mean something somewhere.

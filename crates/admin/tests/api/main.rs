@@ -1,7 +1,9 @@
 //! The control plane as its clients see it: the whole router over the store in memory, called without a socket.
 
 mod accounts;
+mod admins;
 mod api_keys;
+mod api_tokens;
 mod books;
 mod document;
 mod fuzz;
@@ -10,5 +12,8 @@ mod prices;
 mod roles;
 mod secrets;
 mod session;
+mod sessions;
 mod system;
+mod totp;
 mod usage;
+mod users;

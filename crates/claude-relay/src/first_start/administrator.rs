@@ -52,7 +52,7 @@ pub async fn take_over(
     Ok(TakenOver::Applied)
 }
 
-/// Writes the password of `admin`, which was changed in the store, to `init.json`, if it is the administrator from there.
+/// Writes name and password of `admin`, one of which was changed in the store, to `init.json`, if it is the administrator from there.
 ///
 /// # Errors
 ///
@@ -116,7 +116,16 @@ async fn put_admin(
     let (username, password_hash) = (file.username.clone(), file.password_hash.clone());
     let new = Admin { username, password_hash, role: Role::Owner, updated_at: now, ..old.clone() };
     records.change(&old, &new, Condition::Exists).await?;
+    forget_second_factor(&new.id, records).await?;
     Ok(new.id)
+}
+
+/// Who can write the data directory and gives the administrator a new password there has lost the way in: the second factor, too.
+async fn forget_second_factor(admin: &AdminId, records: &dyn Records) -> Result<(), RecordError> {
+    match records.remove(Family::AdminTotp, admin.as_str(), None).await {
+        Ok(()) | Err(RecordError::Missing) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 async fn note_applied(
@@ -160,6 +169,53 @@ mod tests {
         let later = file("second password", Timestamp::from_ms(NOW.as_ms() + 1));
         assert_eq!(take_over(&later, &*records, NOW).await.expect("applied"), TakenOver::Applied);
         assert_eq!(admin(&*records).await.password_hash, later.password_hash);
+    }
+
+    #[tokio::test]
+    async fn a_new_password_in_the_file_takes_the_second_factor_away_and_the_same_file_does_not() {
+        let records = store::memory::store().records;
+        let first = file("first password", NOW);
+        take_over(&first, &*records, NOW).await.expect("applied");
+        let totp = store::nouns::AdminTotp {
+            admin: admin(&*records).await.id,
+            secret: domain::Sealed::from_envelope("v1:k:n:c".to_owned()),
+            confirmed_at: Some(NOW),
+            last_step: None,
+            recovery: Vec::new(),
+            created_at: NOW,
+        };
+        records.add(&totp).await.expect("added");
+        let has_one = async || records.get(Family::AdminTotp, totp.admin.as_str()).await.expect("reads").is_some();
+        take_over(&first, &*records, NOW).await.expect("kept");
+        assert!(has_one().await);
+        let later = file("second password", Timestamp::from_ms(NOW.as_ms() + 1));
+        take_over(&later, &*records, NOW).await.expect("applied");
+        assert!(!has_one().await);
+    }
+
+    #[tokio::test]
+    async fn an_administrator_who_was_removed_does_not_come_back_with_the_same_file() {
+        let records = store::memory::store().records;
+        let first = file("first password", NOW);
+        take_over(&first, &*records, NOW).await.expect("applied");
+        records.remove(Family::Admin, admin(&*records).await.id.as_str(), None).await.expect("removed");
+        assert_eq!(take_over(&first, &*records, NOW).await.expect("kept"), TakenOver::Kept);
+        assert!(records.find(Family::AdminUsername, "root").await.expect("readable").is_none());
+    }
+
+    #[tokio::test]
+    async fn a_name_that_was_changed_stands_in_the_file_afterwards() {
+        let (fixture, records) = (Fixture::new(), store::memory::store().records);
+        let first = file("first password", NOW);
+        take_over(&first, &*records, NOW).await.expect("applied");
+        let old = admin(&*records).await;
+        let renamed = Admin { username: "mira".to_owned(), ..old.clone() };
+        records.change(&old, &renamed, Condition::Exists).await.expect("changed");
+        let later = Timestamp::from_ms(NOW.as_ms() + 5);
+        write_back(&renamed, fixture.dir.dir(), &*records, later).await.expect("written");
+        let (written, _) = InitFile::read(&fixture.dir, later).expect("readable").expect("there");
+        assert_eq!(written.username, "mira");
+        assert_eq!(take_over(&written, &*records, later).await.expect("kept"), TakenOver::Kept);
     }
 
     #[tokio::test]

@@ -30,7 +30,7 @@ const SECRET_WORDS: [&str; 11] = [
 const COUNT_WORDS: [&str; 2] = ["ratelimit", "token-count"];
 
 /// What secrets begin with, wherever they stand: authentication schemes (RFC 9110, 11.1) and the usual prefixes of keys.
-const SECRET_BEGINNINGS: [&str; 4] = ["basic ", "bearer ", "cr_", "sk-"];
+const SECRET_BEGINNINGS: [&str; 5] = ["basic ", "bearer ", "cr_", "crt_", "sk-"];
 
 /// Headers by name; several of one name are joined.
 pub(super) fn headers(headers: &HeaderMap) -> BTreeMap<&str, String> {

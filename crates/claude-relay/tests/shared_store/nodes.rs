@@ -68,3 +68,37 @@ async fn a_redis_that_was_emptied_is_no_start() {
     let refused = relay.restart().await.unwrap_err().to_string();
     assert!(refused.contains("was there before and is empty now"), "{refused}");
 }
+
+/// Owners at two nodes demote one another, each the next, ten times over. Without a lock that both nodes know, a round in which
+/// all three find another owner leaves none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn owners_at_two_nodes_who_demote_one_another_at_once_leave_one() {
+    let redis = server();
+    let site = Site::start_as(with_secrets(on(&redis)), [Script::default()]).await;
+    let other = with_secrets(on(&redis)).without_env("ADMIN_PASSWORD").start().await.unwrap();
+    let mut owners = vec![(id_of(&site.admin).await, site.admin.clone())];
+    for name in ["mira", "noor"] {
+        let added = json!({"username": name, "role": "owner", "password": "a longer horse"});
+        site.admin.post("/admin/admins", &added).await.unwrap();
+        let admin = AdminClient::sign_in(&other.base_url(), name, "a longer horse").await.unwrap();
+        owners.push((id_of(&admin).await, admin));
+    }
+    let set = async |by: usize, of: usize, role: &str| {
+        owners[by].1.patch(&format!("/admin/admins/{}", owners[of].0), &json!({"role": role})).await.is_ok()
+    };
+    for round in 0..10 {
+        tokio::join!(set(0, 1, "viewer"), set(1, 2, "viewer"), set(2, 0, "viewer"));
+        let mut left = None;
+        for (place, (_, admin)) in owners.iter().enumerate() {
+            left = left.or(admin.get("/admin/admins").await.is_ok().then_some(place));
+        }
+        let left = left.unwrap_or_else(|| panic!("nobody is an owner after round {round}"));
+        for of in 0..owners.len() {
+            assert!(set(left, of, "owner").await);
+        }
+    }
+}
+
+async fn id_of(admin: &AdminClient) -> String {
+    admin.get("/admin/me").await.unwrap()["id"].as_str().unwrap().to_owned()
+}

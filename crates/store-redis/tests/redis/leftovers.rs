@@ -1,13 +1,14 @@
 //! What writers leave that die in between, and what one subject's servers lose: disregarded, taken over, completed.
 
 use crate::fixture::{open, options};
-use domain::{Calendar, Timestamp};
-use std::{collections::BTreeSet, sync::Arc};
+use domain::{AdminId, Calendar, SessionId, Timestamp};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use store::{
-    Batch, Epoch, Family, Records, Store,
+    Batch, Epoch, Family, Records, Session, Store,
     conformance::{Random, attempts},
     ledger::{AttemptFilter, Dimension, KeyFilter, Period, UsageQuery, UsageView},
     records::{Condition, Direction, Fields, PageQuery, Value},
+    sessions::SessionSubject,
 };
 use store_redis::{RedisStore, Topology};
 use testkit::redis::RedisServer;
@@ -215,4 +216,28 @@ async fn a_subject_that_many_journals_have_written_to_forgets_those_that_have_en
     let before = answers(&store.store()).await;
     store.store().ledger.apply_again(sent.last().expect("one")).await.expect("applied");
     assert_eq!(answers(&store.store()).await, before);
+}
+
+#[tokio::test]
+async fn of_a_person_whose_sessions_were_all_ended_nothing_is_left() {
+    let (server, store) = fresh().await;
+    let sessions = store.store().sessions;
+    let id = |number: u32| SessionId::parse(&format!("s{number}")).expect("an id");
+    let subject = SessionSubject::Admin(AdminId::parse("a1").expect("an id"));
+    for number in 0..1200 {
+        let created_at = Timestamp::from_ms(1_795_392_000_000 + i64::from(number));
+        let session = Session {
+            id: id(number),
+            subject: subject.clone(),
+            created_at,
+            expires_at: created_at.plus(Duration::from_secs(3600)),
+            address: String::new(),
+            user_agent: String::new(),
+        };
+        sessions.create(&session).await.expect("a session");
+    }
+    assert_eq!(sessions.revoke_all(&subject, Some(&id(600))).await.expect("ended"), 1199);
+    assert_eq!(server.command(&["ZRANGE", "session_index:{admin~a1}", "0", "-1"]).expect("a reply"), "s600");
+    assert_eq!(sessions.revoke_all(&subject, None).await.expect("ended"), 1);
+    assert_eq!(server.command(&["KEYS", "*session*"]).expect("a reply"), "");
 }

@@ -76,6 +76,8 @@ const USER: &[Column] = &[
     text("password_hash"),
     integer("created_at").listed(),
     integer("updated_at").listed(),
+    text("state").listed(),
+    integer("keys_max"),
 ];
 
 const ADMIN: &[Column] = &[
@@ -85,6 +87,21 @@ const ADMIN: &[Column] = &[
     integer("created_at").listed(),
     integer("updated_at").listed(),
 ];
+
+const API_TOKEN: &[Column] = &[
+    text("name").searched(),
+    text("hash"),
+    text("hint").searched(),
+    text("admin_id").listed(),
+    text("role"),
+    text("scopes"),
+    integer("expires_at").listed(),
+    integer("last_used_at"),
+    integer("created_at").listed(),
+];
+
+const ADMIN_TOTP: &[Column] =
+    &[secret("secret"), integer("confirmed_at"), integer("last_step"), text("recovery"), integer("created_at")];
 
 const ADMIN_CREDENTIALS: &[Column] =
     &[text("admin_id"), text("file_digest"), integer("file_updated_at"), integer("updated_at")];
@@ -213,4 +230,9 @@ families! {
     SessionEnds "session_ends" "session_ends" (SortedSet, Timed, State) "Sign-in sessions by their end. On Redis.";
     RateLimitReservations "rate_limit:reservations" "rate_limit:reservations:{SUBJECT}:PART" (SortedSet, Timed, State) "Open reservations of a subject, and its windows by their end. On Redis.";
     Call "call" "call:{SUBJECT}:ID" (String, Timed, Live) "The reply to a call, for the case that it was lost. On Redis.";
+    ApiToken "api_token" "api_token:{ID}" (Hash, UntilDeleted, Record) "Tokens of programs that administer the relay: maker, role, scopes, expiry."
+        .with(API_TOKEN).unique(&[Unique { column: "hash", index: Family::ApiTokenHash }]);
+    ApiTokenHash "api_token_hash" "api_token_hash:{HASH}" (String, WithRecord, Record) "Id of the API token whose SHA-256 this is.";
+    AdminTotp "admin_totp" "admin_totp:{ADMIN}" (Hash, UntilDeleted, Record) "Second factors of administrators: sealed secret, last code, hashed recovery codes."
+        .with(ADMIN_TOTP);
 }
