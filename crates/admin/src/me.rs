@@ -5,6 +5,7 @@ use crate::{
     extract::{Document, IfMatch},
     faults::Reason,
     gate::Caller,
+    local,
     refusal::{Fault, Refusal, RefusalType},
     session,
     state::{Plane, Shared},
@@ -79,6 +80,10 @@ pub(crate) async fn change_password(
     caller: Caller,
     Document(body): Document<PasswordChange>,
 ) -> Result<StatusCode, Refusal> {
+    if local::is_local(&caller) {
+        let message = "The local operator has no password: sign in as the administrator whose password shall change.";
+        return Err(Refusal::new(RefusalType::Conflict, message));
+    }
     let new = Password::parse(body.new_password.0)
         .map_err(|error| wrong_field("new_password", format!("cannot be taken: {error}")))?;
     let current = Some(caller.admin.password_hash.clone());

@@ -4,7 +4,7 @@
 use crate::{
     accounts, api_keys, gate, me, openapi, prices,
     refusal::{Refusal, RefusalType},
-    session,
+    session, settings,
     state::{AdminState, Plane, Shared},
     system, usage,
 };
@@ -77,6 +77,7 @@ pub(crate) fn table() -> Vec<Operation> {
         needs(Operator, routes!(prices::delete)),
 
         needs(Viewer, routes!(system::read)),
+        needs(Operator, routes!(settings::list)),
     ]
 }
 

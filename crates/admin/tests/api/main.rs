@@ -5,6 +5,7 @@ mod api_keys;
 mod books;
 mod document;
 mod fuzz;
+mod local;
 mod plane;
 mod prices;
 mod roles;
