@@ -28,7 +28,7 @@ pub(crate) async fn check(
     next: Next,
 ) -> Result<Response, Refusal> {
     let caller = match request.extensions().get::<local::LocalOperator>() {
-        Some(local::LocalOperator) => local::caller(plane.now()),
+        Some(local::LocalOperator) => Caller { admin: local::admin(plane.now()), session: local::session(plane.now()) },
         None => authenticate(&plane, request.headers()).await?,
     };
     if !caller.admin.role.includes(needed) {

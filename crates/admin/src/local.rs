@@ -1,7 +1,6 @@
 //! The operator on this machine: whoever may open the control socket, or lock the data directory, owns what is in it and needs
 //! no session. Nothing that comes over the network can become this caller.
 
-use crate::gate::Caller;
 use axum::{Extension, Router};
 use domain::{Admin, AdminId, Role, SessionId, Timestamp};
 use std::time::Duration;
@@ -26,30 +25,32 @@ pub fn for_local_operator(router: Router) -> Router {
     router.layer(Extension(LocalOperator))
 }
 
-/// The local operator as a caller at `now`.
-pub(crate) fn caller(now: Timestamp) -> Caller {
-    let id = AdminId::parse(ID).expect("letters and a hyphen");
-    let session = Session {
-        id: SessionId::parse(ID).expect("letters and a hyphen"),
-        subject: SessionSubject::Admin(id.clone()),
-        created_at: now,
-        expires_at: now.plus(A_DAY),
-        address: String::new(),
-        user_agent: String::new(),
-    };
-    let admin = Admin {
-        id,
+/// The local operator as an administrator.
+pub(crate) fn admin(now: Timestamp) -> Admin {
+    Admin {
+        id: AdminId::parse(ID).expect("letters and a hyphen"),
         username: NAME.to_owned(),
         // The hash of no password.
         password_hash: String::new(),
         role: Role::Owner,
         created_at: now,
         updated_at: now,
-    };
-    Caller { admin, session }
+    }
 }
 
-/// Whether `caller` is the local operator, who has no record and no password.
-pub(crate) fn is_local(caller: &Caller) -> bool {
-    caller.admin.id.as_str() == ID
+/// What stands for the session that the local operator does not have: ending it ends nothing.
+pub(crate) fn session(now: Timestamp) -> Session {
+    Session {
+        id: SessionId::parse(ID).expect("letters and a hyphen"),
+        subject: SessionSubject::Admin(AdminId::parse(ID).expect("letters and a hyphen")),
+        created_at: now,
+        expires_at: now.plus(A_DAY),
+        address: String::new(),
+        user_agent: String::new(),
+    }
+}
+
+/// Whether `admin` is the local operator, who has no record and no password.
+pub(crate) fn is_local(admin: &Admin) -> bool {
+    admin.id.as_str() == ID
 }

@@ -80,7 +80,7 @@ pub(crate) async fn change_password(
     caller: Caller,
     Document(body): Document<PasswordChange>,
 ) -> Result<StatusCode, Refusal> {
-    if local::is_local(&caller) {
+    if local::is_local(&caller.admin) {
         let message = "The local operator has no password: sign in as the administrator whose password shall change.";
         return Err(Refusal::new(RefusalType::Conflict, message));
     }
