@@ -35,8 +35,8 @@ mod usage;
 mod wire;
 
 pub use address::TrustedHops;
-pub use openapi::text as openapi_text;
 pub use local::for_local_operator;
+pub use openapi::text as openapi_text;
 pub use operations::router;
 pub use settings::SettingInForce;
 pub use state::{AdminState, Books, BoxFuture, CalendarSource, HookError, OpenAttempt, PasswordHook, PriceSource};

@@ -47,7 +47,8 @@ fn run(runtime: &Runtime, mut loaded: Loaded) -> Result<(), CommandError> {
     let listener = runtime.block_on(listen(settings))?;
     let telemetry = telemetry::start(&settings.log, Arc::clone(&clock))?;
     // A shared store is looked at first: where other nodes have filled it, nothing is made behind their backs.
-    let shared = runtime.block_on(OpenStore::open_shared(&settings.store.engine, &dir, REDIS_START_MAX, clock.now()))?;
+    let shared =
+        runtime.block_on(OpenStore::open_shared(&settings.store.engine, &dir, REDIS_START_MAX, clock.now()))?;
     let prepared = first_start::prepare(&dir, settings, clock.now())?;
     notes.extend(dir_notes);
     notes.extend(prepared.notes.iter().cloned());

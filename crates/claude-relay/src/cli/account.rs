@@ -167,13 +167,13 @@ pub(crate) async fn run(args: &AccountArgs, desk: &Desk) -> Result<Verdict, Comm
 async fn show_list(desk: &Desk, platform: Option<&str>, list: &ListFlags) -> Result<(), CommandError> {
     let path = list.path(&ACCOUNTS, &[("platform", platform)])?;
     let columns = [
-        texts("ID"),
         texts("NAME"),
-        texts("PLATFORM"),
+        texts("PLATFORM").spare(1),
         texts("STATE"),
-        texts("UNTIL"),
-        numbers("PRIORITY"),
+        texts("UNTIL").spare(2),
+        numbers("PRIORITY").spare(3),
         texts("WHY"),
+        texts("ID").spare(4),
     ];
     listing::show_page(desk, &ACCOUNTS, path, columns, row).await
 }
@@ -181,13 +181,13 @@ async fn show_list(desk: &Desk, platform: Option<&str>, list: &ListFlags) -> Res
 fn row(account: &Value) -> Vec<Cell> {
     let priority = account["priority"].as_u64().map_or_else(|| "-".to_owned(), |priority| priority.to_string());
     vec![
-        figures::text(&account["id"]).into(),
         figures::text(&account["name"]).into(),
         figures::text(&account["platform"]).into(),
         state(account),
         figures::minute(&account["state"]["until"]).into(),
         priority.into(),
         reasons(account).into(),
+        figures::text(&account["id"]).into(),
     ]
 }
 

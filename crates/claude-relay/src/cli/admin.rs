@@ -88,7 +88,7 @@ struct PasswordFlags {
 pub(crate) async fn run(args: &AdminArgs, desk: &Desk) -> Result<Verdict, CommandError> {
     match &args.command {
         AdminCommand::List(list) => {
-            let columns = [texts("ID"), texts("NAME"), texts("ROLE"), texts("CREATED")];
+            let columns = [texts("NAME"), texts("ROLE"), texts("CREATED"), texts("ID").spare(1)];
             listing::show_page(desk, &ADMINS, list.path(&ADMINS, &[])?, columns, row).await?;
         }
         AdminCommand::Create { username, role, password, fields } => {
@@ -118,10 +118,10 @@ pub(crate) async fn run(args: &AdminArgs, desk: &Desk) -> Result<Verdict, Comman
 
 fn row(admin: &Value) -> Vec<Cell> {
     vec![
-        figures::text(&admin["id"]).into(),
         figures::text(&admin["username"]).into(),
         figures::text(&admin["role"]).into(),
         figures::minute(&admin["created_at"]).into(),
+        figures::text(&admin["id"]).into(),
     ]
 }
 

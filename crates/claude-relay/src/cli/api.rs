@@ -74,7 +74,8 @@ impl Api {
         match &self.0 {
             Way::Here(here) => {
                 let request = request.map(axum::body::Body::new);
-                let response = here.office.operator.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+                let response =
+                    here.office.operator.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
                 let (head, body) = response.into_parts();
                 Ok((head.status, whole(body).await?))
             }
@@ -171,7 +172,8 @@ mod tests {
 
     #[test]
     fn what_has_a_meaning_in_addresses_is_written_so_that_it_has_none() {
-        let query = Query::of("/admin/api-keys").with("q", Some("a&b=ü ?")).with("cursor", None::<&str>).with("limit", Some(5));
+        let query =
+            Query::of("/admin/api-keys").with("q", Some("a&b=ü ?")).with("cursor", None::<&str>).with("limit", Some(5));
         assert_eq!(query.into_path(), "/admin/api-keys?q=a%26b%3D%C3%BC%20%3F&limit=5");
         assert_eq!(below("/admin/accounts", "../x"), "/admin/accounts/..%2Fx");
     }

@@ -105,15 +105,15 @@ pub(crate) async fn run(args: &ApiKeyArgs, desk: &Desk) -> Result<Verdict, Comma
         ApiKeyCommand::List { state, list } => {
             let path = list.path(&API_KEYS, &[("state", state.as_deref())])?;
             let columns = [
-                texts("ID"),
                 texts("NAME"),
-                texts("KEY"),
+                texts("KEY").spare(4),
                 texts("STATE"),
-                texts("TAGS"),
-                texts("EXPIRES"),
-                texts("LAST USED"),
+                texts("TAGS").spare(3),
+                texts("EXPIRES").spare(2),
+                texts("LAST USED").spare(1),
                 numbers("REQUESTS"),
                 numbers("COST"),
+                texts("ID").spare(5),
             ];
             listing::show_page(desk, &API_KEYS, path, columns, row).await?;
         }
@@ -145,7 +145,6 @@ fn row(key: &Value) -> Vec<Cell> {
     };
     let tags = key["tags"].as_array().into_iter().flatten().map(figures::text).collect::<Vec<_>>().join(",");
     vec![
-        figures::text(&key["id"]).into(),
         figures::text(&key["name"]).into(),
         figures::text(&key["hint"]).into(),
         Cell::toned(state, tone),
@@ -154,6 +153,7 @@ fn row(key: &Value) -> Vec<Cell> {
         figures::minute(&key["last_used_at"]).into(),
         figures::count(&key["usage"]["requests"]).into(),
         figures::cost(&key["usage"]["cost_usd"]).into(),
+        figures::text(&key["id"]).into(),
     ]
 }
 

@@ -1,9 +1,6 @@
 //! The terminal, if there is one: how wide it is, whether it is coloured, and asking the person in front of it.
 
-use crate::{
-    cli::CommandError,
-    config::Environment,
-};
+use crate::{cli::CommandError, config::Environment};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use secrecy::SecretString;
 use std::io::{self, BufRead, IsTerminal, Read, Write};
@@ -59,7 +56,8 @@ impl Console {
         let environment = Environment::inherited();
         let is_terminal = io::stdout().is_terminal();
         let told = environment.get("COLUMNS").and_then(|columns| columns.parse().ok());
-        let measured = || tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col)).filter(|width| *width > 0);
+        let measured =
+            || tcgetwinsize(io::stdout()).ok().map(|size| usize::from(size.ws_col)).filter(|width| *width > 0);
         let width = told.or_else(|| is_terminal.then(measured).flatten()).map(|width| width.max(WIDTH_MIN));
         let plain = !is_terminal || environment.get("NO_COLOR").is_some() || environment.get("TERM") == Some("dumb");
         Self { width, colour: if plain { Colour::Off } else { Colour::On }, form }

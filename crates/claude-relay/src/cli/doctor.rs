@@ -121,7 +121,8 @@ fn text(report: &Report, console: &Console) -> String {
             State::Fail => ("FAIL", Tone::Bad),
         };
         // Writing to a string does not fail.
-        let _ = writeln!(text, "{}  {:<9} {}", paint(word, tone, console.colour), finding.check, harmless(&finding.text));
+        let _ =
+            writeln!(text, "{}  {:<9} {}", paint(word, tone, console.colour), finding.check, harmless(&finding.text));
         if let Some(remedy) = &finding.remedy {
             let _ = writeln!(text, "                -> {}", harmless(remedy));
         }

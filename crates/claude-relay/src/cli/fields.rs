@@ -143,9 +143,9 @@ fn is_secret(name: &str) -> bool {
 
 fn secret_within(value: &Value) -> Option<&str> {
     match value {
-        Value::Object(members) => members.iter().find_map(|(name, value)| {
-            if is_secret(name) { Some(name.as_str()) } else { secret_within(value) }
-        }),
+        Value::Object(members) => members
+            .iter()
+            .find_map(|(name, value)| if is_secret(name) { Some(name.as_str()) } else { secret_within(value) }),
         Value::Array(items) => items.iter().find_map(secret_within),
         _ => None,
     }
@@ -167,7 +167,12 @@ mod tests {
 
     #[test]
     fn a_secret_is_no_argument_and_is_not_repeated() {
-        for text in ["api_key=sk-abc", "PASSWORD=sk-abc", "credentials={\"x\":\"sk-abc\"}", "a={\"b\":[{\"refresh_token\":\"sk-abc\"}]}"] {
+        for text in [
+            "api_key=sk-abc",
+            "PASSWORD=sk-abc",
+            "credentials={\"x\":\"sk-abc\"}",
+            "a={\"b\":[{\"refresh_token\":\"sk-abc\"}]}",
+        ] {
             let error = assignment(text).expect_err(text).to_string();
             assert!(error.contains("is a secret") && !error.contains("sk-abc"), "{error}");
         }
@@ -175,7 +180,8 @@ mod tests {
 
     #[test]
     fn flags_win_over_what_was_set() {
-        let mut draft = Fields { file: None, sets: vec!["name=a".to_owned(), "note=b".to_owned()] }.draft().expect("a draft");
+        let mut draft =
+            Fields { file: None, sets: vec!["name=a".to_owned(), "note=b".to_owned()] }.draft().expect("a draft");
         draft.put("name", Some("c")).put("none", None::<&str>).put_list("tags", &[]).put_or_clear("note", Some("none"));
         assert_eq!(draft.into_document(), json!({"name": "c", "note": null}));
     }

@@ -113,13 +113,15 @@ mod tests {
 
     #[test]
     fn counts_are_short_and_never_more_than_there_is() {
-        let counts = [0, 9_999, 10_000, 99_999, 123_456, 1_299_999, 5_000_000_000].map(|number| count(&json!(number)));
+        let counts =
+            [0, 9_999, 10_000, 99_999, 123_456, 1_299_999, 5_000_000_000_u64].map(|number| count(&json!(number)));
         assert_eq!(counts, ["0", "9999", "10.0k", "99.9k", "123k", "1.2M", "5.0G"]);
     }
 
     #[test]
     fn costs_are_rounded_and_never_shown_as_nothing() {
-        let costs = ["0.000000000", "0.000000001", "0.000050000", "12.345678901", "-1.500000000"].map(|text| cost(&json!(text)));
+        let costs = ["0.000000000", "0.000000001", "0.000050000", "12.345678901", "-1.500000000"]
+            .map(|text| cost(&json!(text)));
         assert_eq!(costs, ["$0.0000", "<$0.0001", "$0.0001", "$12.3457", "-$1.5000"]);
         assert_eq!(cost(&Value::Null), "-");
     }

@@ -76,7 +76,11 @@ impl Collection {
     }
 
     /// Names for these ids, as far as they are known.
-    pub(crate) async fn names(&self, api: &Api, ids: BTreeSet<String>) -> Result<BTreeMap<String, String>, CommandError> {
+    pub(crate) async fn names(
+        &self,
+        api: &Api,
+        ids: BTreeSet<String>,
+    ) -> Result<BTreeMap<String, String>, CommandError> {
         let mut names = BTreeMap::new();
         for id in ids.into_iter().take(NAMES_MAX) {
             let name = self.by_id(api, &id).await?.and_then(|document| Some(document[self.name].as_str()?.to_owned()));
@@ -89,7 +93,7 @@ impl Collection {
     pub(crate) fn explain(&self, error: CommandError) -> CommandError {
         match error.downcast_ref::<Refused>() {
             Some(refused) if refused.status == StatusCode::NOT_FOUND => {
-                format!("the relay that runs knows no {}s: is it of an older version? Restart it", self.noun).into()
+                format!("this relay knows no {}s; if an older version of it still runs, restart it", self.noun).into()
             }
             _ => error,
         }

@@ -34,7 +34,11 @@ pub(crate) struct ListFlags {
 
 impl ListFlags {
     /// The path of the page of `collection`, with what else is asked.
-    pub(crate) fn path(&self, collection: &Collection, further: &[(&str, Option<&str>)]) -> Result<String, CommandError> {
+    pub(crate) fn path(
+        &self,
+        collection: &Collection,
+        further: &[(&str, Option<&str>)],
+    ) -> Result<String, CommandError> {
         let mut query = Query::of(collection.path)
             .with("q", self.search.as_ref())
             .with("order", self.order.as_ref())

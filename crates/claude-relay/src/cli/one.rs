@@ -1,12 +1,6 @@
 //! One thing of a kind, the same way for every kind: made, shown, changed, deleted.
 
-use crate::cli::{
-    CommandError, Desk,
-    api::Call,
-    console::Consent,
-    fields::Draft,
-    find::Collection,
-};
+use crate::cli::{CommandError, Desk, api::Call, console::Consent, fields::Draft, find::Collection};
 use http::Method;
 
 /// Which version of a thing a change is meant for.

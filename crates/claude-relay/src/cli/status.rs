@@ -1,8 +1,7 @@
 //! `claude-relay status`: the relay at a glance.
 
 use crate::cli::{
-    CommandError, Desk, Verdict,
-    account,
+    CommandError, Desk, Verdict, account,
     api::{Answer, Query},
     console::Form,
     figures,
@@ -84,12 +83,13 @@ impl Glance {
                 format!("{word} for {}", figures::span(system["uptime_seconds"].as_u64().unwrap_or_default()))
             }
         };
-        let [requests, failures, tokens] = ["requests", "failures", "total_tokens"].map(|name| figures::count(&usage[name]));
+        let [requests, failures, tokens] =
+            ["requests", "failures", "total_tokens"].map(|name| figures::count(&usage[name]));
         vec![
             ("relay", format!("{state}, version {version}")),
             ("store", format!("{}, {} in the data directory", figures::text(&store["engine"]), figures::size(bytes))),
             ("journal", format!("{} records not yet in the store", figures::count(&system["journal_waiting"]))),
-            ("has", counted(counts)),
+            ("holds", counted(counts)),
             (
                 "today",
                 format!(
@@ -105,7 +105,7 @@ impl Glance {
 
 fn counted(counts: &Value) -> String {
     let [keys, accounts, admins] = ["api_keys", "accounts", "administrators"].map(|name| figures::count(&counts[name]));
-    format!("{keys} API keys, {accounts} accounts, {admins} administrators")
+    format!("API keys: {keys}, accounts: {accounts}, administrators: {admins}")
 }
 
 fn account_table(accounts: &Value) -> Table {

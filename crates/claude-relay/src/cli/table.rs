@@ -9,6 +9,9 @@ const GAP: &str = "  ";
 /// Narrowest that a column of texts becomes while another can give way.
 const TEXT_WIDTH_MIN: usize = 8;
 
+/// Width at which a text can still be read: before columns become narrower, those that can be spared go.
+const TEXT_WIDTH_GOOD: usize = 14;
+
 /// Narrowest that any column becomes.
 const WIDTH_MIN: usize = 2;
 
@@ -20,6 +23,15 @@ const CUT: char = '…';
 pub(crate) struct Column {
     title: &'static str,
     align: Align,
+    need: Need,
+}
+
+/// Which columns stay where there is little room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Need {
+    Always,
+    /// The greater goes the sooner.
+    Spare(u8),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,12 +66,19 @@ pub(crate) struct Table {
 
 /// A column of texts.
 pub(crate) const fn texts(title: &'static str) -> Column {
-    Column { title, align: Align::Left }
+    Column { title, align: Align::Left, need: Need::Always }
 }
 
 /// A column of numbers, which are not cut while a text can be.
 pub(crate) const fn numbers(title: &'static str) -> Column {
-    Column { title, align: Align::Right }
+    Column { title, align: Align::Right, need: Need::Always }
+}
+
+impl Column {
+    /// Left out where there is little room; the greater `rank` the sooner.
+    pub(crate) const fn spare(self, rank: u8) -> Self {
+        Self { need: Need::Spare(rank), ..self }
+    }
 }
 
 impl Cell {
@@ -88,10 +107,14 @@ impl Table {
 
     /// The lines of the table.
     pub(crate) fn render(&self, console: &Console) -> String {
-        let widths = fit(&self.natural_widths(), &self.columns, console.width);
-        let titles = self.columns.iter().map(|column| Cell::toned(column.title, Tone::Title)).collect::<Vec<_>>();
-        let rows = std::iter::once(&titles).chain(&self.rows);
-        rows.map(|row| self.line(row, &widths, console)).collect()
+        let natural = self.natural_widths();
+        let shown = spare(&natural, &self.columns, console.width);
+        let columns = shown.iter().map(|at| self.columns[*at]).collect::<Vec<_>>();
+        let natural = shown.iter().map(|at| natural[*at]).collect::<Vec<_>>();
+        let widths = fit(&natural, &columns, console.width);
+        let titles = columns.iter().map(|column| Cell::toned(column.title, Tone::Title)).collect();
+        let rows = self.rows.iter().map(|row| shown.iter().filter_map(|at| row.get(*at).cloned()).collect::<Vec<_>>());
+        std::iter::once(titles).chain(rows).map(|row: Vec<Cell>| line(&row, &columns, &widths, console)).collect()
     }
 
     fn natural_widths(&self) -> Vec<usize> {
@@ -99,26 +122,35 @@ impl Table {
         let columns = self.columns.iter().enumerate();
         columns.map(|(at, column)| column.title.width().max(widest(at).unwrap_or(0))).collect()
     }
+}
 
-    fn line(&self, row: &[Cell], widths: &[usize], console: &Console) -> String {
-        let mut line = String::new();
-        let mut written = 0;
-        for ((cell, column), &width) in row.iter().zip(&self.columns).zip(widths) {
-            let text = cut(&cell.text, width);
-            let space = " ".repeat(width.saturating_sub(text.width()));
-            let before = if column.align == Align::Right { space.as_str() } else { "" };
-            if written > 0 {
-                line.push_str(GAP);
-            }
-            line.push_str(before);
-            line.push_str(&paint(&text, cell.tone, console.colour));
-            if before.is_empty() {
-                line.push_str(&space);
-            }
-            written += 1;
+fn line(row: &[Cell], columns: &[Column], widths: &[usize], console: &Console) -> String {
+    let places = row.iter().zip(columns).zip(widths);
+    let cells = places.map(|((cell, column), &width)| {
+        let text = cut(&cell.text, width);
+        let space = " ".repeat(width.saturating_sub(text.width()));
+        let text = paint(&text, cell.tone, console.colour);
+        if column.align == Align::Right { format!("{space}{text}") } else { format!("{text}{space}") }
+    });
+    format!("{}\n", cells.collect::<Vec<_>>().join(GAP).trim_end())
+}
+
+/// Which columns are shown: what can be spared goes until the rest can be read.
+fn spare(natural: &[usize], columns: &[Column], width: Option<usize>) -> Vec<usize> {
+    let mut shown: Vec<usize> = (0..columns.len()).collect();
+    let Some(width) = width else { return shown };
+    let good = |at: &usize| match columns[*at].align {
+        Align::Left => natural[*at].min(TEXT_WIDTH_GOOD),
+        Align::Right => natural[*at],
+    };
+    while shown.iter().map(good).sum::<usize>() + GAP.len() * shown.len().saturating_sub(1) > width {
+        let place = (0..shown.len()).max_by_key(|place| columns[shown[*place]].need);
+        match place {
+            Some(place) if columns[shown[place]].need > Need::Always => drop(shown.remove(place)),
+            _ => break,
         }
-        format!("{}\n", line.trim_end())
     }
+    shown
 }
 
 /// Takes from the widest column of texts first, then from any, until the line fits.
@@ -173,7 +205,8 @@ pub(crate) fn paint(text: &str, tone: Tone, colour: Colour) -> String {
 /// Text without what moves a cursor, ends a line or turns its direction.
 pub(crate) fn harmless(text: &str) -> String {
     let is_harmful = |letter: char| {
-        letter.is_control() || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        letter.is_control()
+            || matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     text.chars().map(|letter| if is_harmful(letter) { char::REPLACEMENT_CHARACTER } else { letter }).collect()
 }
@@ -213,6 +246,16 @@ alice             short                                   $1.00
             }
             assert!(width < 30 || rendered.contains("$12.50"), "{rendered}");
         }
+    }
+
+    #[test]
+    fn columns_that_can_be_spared_go_before_the_others_become_hard_to_read() {
+        let mut table = Table::new([texts("NAME"), texts("ID").spare(2), numbers("COST").spare(1)]);
+        table.push([Cell::from("alice"), "0123456789".into(), "$1.00".into()]);
+        let titles = |width| table.render(&console(Some(width))).lines().next().map(str::to_owned);
+        assert_eq!(titles(24).as_deref(), Some("NAME   ID           COST"));
+        assert_eq!(titles(23).as_deref(), Some("NAME    COST"));
+        assert_eq!(titles(20).as_deref(), Some("NAME    COST"));
     }
 
     #[test]

@@ -147,13 +147,19 @@ const SUMS: [(&str, &str); 7] = [
 
 fn sums(document: &Value, names: &Names) -> Table {
     let items = document["items"].as_array().cloned().unwrap_or_default();
-    let told = DIMENSIONS.iter().filter(|(field, _)| items.iter().any(|item| !item[*field].is_null())).collect::<Vec<_>>();
+    let told =
+        DIMENSIONS.iter().filter(|(field, _)| items.iter().any(|item| !item[*field].is_null())).collect::<Vec<_>>();
     let mut columns: Vec<Column> = told.iter().map(|(_, title)| texts(title)).collect();
     if told.is_empty() {
         columns.push(texts(""));
     }
-    columns.extend(SUMS.iter().map(|(_, title)| numbers(title)));
-    columns.extend([numbers("COST"), texts("")]);
+    // Where there is little room, tokens go first, from the right.
+    columns.extend(
+        SUMS.iter()
+            .zip(0..)
+            .map(|((_, title), rank)| if rank < 2 { numbers(title) } else { numbers(title).spare(rank) }),
+    );
+    columns.extend([numbers("COST"), texts("").spare(1)]);
     let mut table = Table::new(columns);
     let largest = items.iter().filter_map(|item| figures::nanos(&item["cost_usd"])).max().unwrap_or_default();
     for item in items.iter().filter(|_| !told.is_empty()) {
@@ -195,14 +201,14 @@ async fn show_records(desk: &Desk, flags: &RecordFlags) -> Result<(), CommandErr
     let mut table = Table::new([
         texts("WHEN (UTC)"),
         texts("KEY"),
-        texts("ACCOUNT"),
-        texts("MODEL"),
+        texts("ACCOUNT").spare(2),
+        texts("MODEL").spare(1),
         texts("OUTCOME"),
         texts("WHY"),
-        numbers("INPUT"),
-        numbers("OUTPUT"),
+        numbers("INPUT").spare(4),
+        numbers("OUTPUT").spare(3),
         numbers("COST"),
-        numbers("MS"),
+        numbers("MS").spare(5),
     ]);
     let items = answer.document["items"].as_array().cloned().unwrap_or_default();
     for record in &items {
@@ -220,7 +226,10 @@ fn record_row(record: &Value, names: &Names) -> Vec<Cell> {
         "abandoned" => Tone::Doubtful,
         _ => Tone::Bad,
     };
-    let why = [figures::text(&record["failure"]).to_owned(), record["status"].as_u64().map_or(String::new(), |status| status.to_string())];
+    let why = [
+        figures::text(&record["failure"]).to_owned(),
+        record["status"].as_u64().map_or(String::new(), |status| status.to_string()),
+    ];
     let why = why.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
     vec![
         figures::second(&record["admitted_at"]).into(),

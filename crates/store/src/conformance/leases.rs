@@ -6,14 +6,7 @@ use super::{
 };
 use crate::{Acquired, LeaseSubject, Leases, QueuePlace};
 use domain::Timestamp;
-use std::{
-    future::poll_fn,
-    num::NonZeroU32,
-    pin::pin,
-    sync::Arc,
-    task::Poll,
-    time::Duration,
-};
+use std::{future::poll_fn, num::NonZeroU32, pin::pin, sync::Arc, task::Poll, time::Duration};
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -48,7 +48,11 @@ fn modes(dir: &Path) -> Finding {
     if notes.is_empty() {
         return Finding::ok("files", format!("{} and its files are for their owner alone", dir.display()));
     }
-    Finding::warn("files", notes.join("; "), "run the commands that are named; secrets that others read should be renewed")
+    Finding::warn(
+        "files",
+        notes.join("; "),
+        "run the commands that are named; secrets that others read should be renewed",
+    )
 }
 
 fn space(check: &'static str, dir: &Path) -> Finding {
@@ -58,7 +62,9 @@ fn space(check: &'static str, dir: &Path) -> Finding {
     };
     let text = format!("{} are free at {}", figures::size(free), dir.display());
     match free {
-        ..SPACE_FAIL_BYTES => Finding::fail(check, text, "make space: without it no request can be recorded, and none is served"),
+        ..SPACE_FAIL_BYTES => {
+            Finding::fail(check, text, "make space: without it no request can be recorded, and none is served")
+        }
         SPACE_FAIL_BYTES..SPACE_WARN_BYTES => Finding::warn(check, text, "make space, or move the data directory"),
         SPACE_WARN_BYTES.. => Finding::ok(check, text),
     }

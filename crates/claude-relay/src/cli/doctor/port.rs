@@ -31,7 +31,11 @@ pub(super) async fn answers(settings: &Value) -> Finding {
         }
     }
     let tried = wanted.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    Finding::warn("port", format!("nobody takes connections at {tried}"), "look at `claude-relay settings`, and at a firewall of this machine")
+    Finding::warn(
+        "port",
+        format!("nobody takes connections at {tried}"),
+        "look at `claude-relay settings`, and at a firewall of this machine",
+    )
 }
 
 /// Where a listener on every address is reached from this machine.

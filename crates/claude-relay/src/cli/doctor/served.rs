@@ -51,7 +51,9 @@ fn relay(api: &Api, system: &Value) -> Finding {
     let version = figures::text(&system["version"]);
     match api.0 {
         Way::Here(_) => Finding::ok("relay", "stopped; its store opens"),
-        Way::Socket(_) if version == env!("CARGO_PKG_VERSION") => Finding::ok("relay", format!("running, version {version}")),
+        Way::Socket(_) if version == env!("CARGO_PKG_VERSION") => {
+            Finding::ok("relay", format!("running, version {version}"))
+        }
         Way::Socket(_) => Finding::warn(
             "relay",
             format!("the relay that runs has the version {version}, this program {}", env!("CARGO_PKG_VERSION")),
@@ -74,7 +76,10 @@ fn store(store: &Value) -> Vec<Finding> {
     if warnings.is_empty() {
         return vec![Finding::ok("store", format!("{engine}, schema {}", store["schema_version"]))];
     }
-    warnings.into_iter().map(|warning| Finding::warn("store", warning, "see docs/redis.md; then restart the relay")).collect()
+    warnings
+        .into_iter()
+        .map(|warning| Finding::warn("store", warning, "see docs/redis.md; then restart the relay"))
+        .collect()
 }
 
 fn journal(system: &Value) -> Finding {
@@ -112,7 +117,11 @@ fn accounts(page: &Value) -> Finding {
     let ready = items.iter().filter(|account| account["state"]["status"] == "ready").count();
     let text = format!("{ready} of {} can be chosen now", items.len());
     match (ready, items.len()) {
-        (_, 0) => Finding::warn("accounts", "there is no account: every request is refused", "add one: claude-relay account create"),
+        (_, 0) => Finding::warn(
+            "accounts",
+            "there is no account: every request is refused",
+            "add one: claude-relay account create",
+        ),
         (0, _) => Finding::warn("accounts", text, "see why: claude-relay account list"),
         _ => Finding::ok("accounts", text),
     }
