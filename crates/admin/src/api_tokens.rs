@@ -9,6 +9,7 @@ use crate::{
     extract::{Document, Params, PathId},
     gate::Caller,
     listing::{self, ListQuery, Order},
+    local,
     pages::{self, DirectionWord, Page},
     refusal::{Refusal, RefusalType},
     replies::Created,
@@ -109,6 +110,10 @@ pub(crate) async fn create(
     caller: Caller,
     Document(body): Document<NewApiToken>,
 ) -> Result<Created<IssuedApiTokenView>, Refusal> {
+    if local::is_local(&caller.admin) {
+        let message = "The local operator needs no token: sign in as the administrator for whom it shall act.";
+        return Err(Refusal::new(RefusalType::Conflict, message));
+    }
     let now = plane.now();
     let issued = vault::api_keys::generate(&KeyPrefix::parse(PREFIX).map_err(Refusal::internal)?);
     let clear = issued.clear.expose_secret().to_owned();

@@ -5,7 +5,7 @@ use crate::{
     extract::{Document, IfMatch},
     faults::Reason,
     gate::{Caller, OwnSession},
-    passwords,
+    local, passwords,
     refusal::{Fault, Refusal, RefusalType},
     session,
     state::{Plane, Shared},
@@ -79,6 +79,10 @@ pub(crate) async fn change_password(
     OwnSession(session): OwnSession,
     Document(body): Document<PasswordChange>,
 ) -> Result<StatusCode, Refusal> {
+    if local::is_local(&caller.admin) {
+        let message = "The local operator has no password: sign in as the administrator whose password shall change.";
+        return Err(Refusal::new(RefusalType::Conflict, message));
+    }
     let new = passwords::parse(body.new_password.0).map_err(|reason| wrong_field("new_password", reason))?;
     let current = Some(caller.admin.password_hash.clone());
     if !session::guess(&plane, Guesser::SignedIn, &caller.admin.username, current, body.current_password.0).await? {

@@ -6,7 +6,7 @@ use crate::{
     gate::{self, Needs},
     me, openapi, person, prices,
     refusal::{Refusal, RefusalType},
-    session, sessions,
+    session, sessions, settings,
     state::{AdminState, Plane, Shared},
     system, totp, usage, users,
 };
@@ -122,6 +122,7 @@ pub(crate) fn table() -> Vec<Operation> {
         needs(Operator, routes!(prices::delete)).within(PricesWrite),
 
         needs(Viewer, routes!(system::read)).within(SystemRead),
+        needs(Operator, routes!(settings::list)).within(SystemRead),
 
         needs(Viewer, routes!(users::list)).within(UsersRead),
         open_to(Access::Role(Operator), &[Conflict, TooManyRequests], routes!(users::create)).within(UsersWrite),

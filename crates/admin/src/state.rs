@@ -1,7 +1,8 @@
 //! What the control plane is given to work with, and the little that it keeps in memory beside it.
 
 use crate::{
-    address::TrustedHops, passwords::PasswordChecks, system::SystemSource, throttle::Throttle, tokens::TokenKeys,
+    address::TrustedHops, passwords::PasswordChecks, settings::SettingInForce, system::SystemSource,
+    throttle::Throttle, tokens::TokenKeys,
 };
 use accounting::PriceTable;
 use async_trait::async_trait;
@@ -73,6 +74,8 @@ pub struct AdminState {
     pub trusted_hops: TrustedHops,
     /// What `GET /admin/system` tells of this installation.
     pub system: SystemSource,
+    /// The settings of the start.
+    pub settings: Vec<SettingInForce>,
     /// See [`PasswordHook`].
     pub on_password_changed: PasswordHook,
 }

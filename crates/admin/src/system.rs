@@ -27,6 +27,8 @@ pub struct SystemFacts {
     pub schema_version: u32,
     /// The store's own id.
     pub store_id: String,
+    /// What an operator should change about the store's servers; a sentence each.
+    pub store_warnings: Vec<String>,
     /// Files and what they take on the disk.
     pub files: Vec<FileSize>,
 }
@@ -72,6 +74,8 @@ struct StoreView {
     schema_version: u32,
     /// The store's own id.
     id: String,
+    /// What an operator should change about the store's servers; a sentence each.
+    warnings: Vec<String>,
     files: Vec<FileSizeView>,
 }
 
@@ -119,6 +123,7 @@ pub(crate) async fn read(State(plane): State<Shared>) -> Result<Json<SystemView>
             engine: facts.store_engine,
             schema_version: facts.schema_version,
             id: facts.store_id,
+            warnings: facts.store_warnings,
             files: facts.files.into_iter().map(|file| FileSizeView { name: file.name, bytes: file.bytes }).collect(),
         },
         journal_waiting: plane.given.books.waiting(),

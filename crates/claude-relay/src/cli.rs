@@ -1,23 +1,56 @@
-//! The command line: what there is to say, and how its end becomes an exit code. What a command does stands in its own room.
+//! The command line: what there is to say, and how its end becomes an exit code. What a command does stands in its own room;
+//! all but a few are calls of the admin API and nothing else.
+
+mod account;
+mod admin;
+mod api;
+mod api_key;
+mod console;
+mod desk;
+mod doctor;
+mod fields;
+mod figures;
+mod find;
+mod listing;
+mod manual;
+mod one;
+mod place;
+mod refused;
+mod secret;
+mod settings;
+mod setup;
+mod sheet;
+mod status;
+mod table;
+mod usage;
+mod way;
+
+pub(crate) use desk::Desk;
+pub(crate) use setup::tell;
 
 use crate::{
-    clock::SystemClock,
     config::{Environment, Flags, Inputs, Loaded, load},
-    data_dir::DataDir,
-    first_start::{self, SetupReport},
     machine, serve,
 };
 use clap::{Parser, Subcommand};
-use secrecy::ExposeSecret;
+use place::Place;
 use std::{
     error::Error,
     io::{self, Write},
     process::ExitCode,
 };
-use store::Clock;
 
 /// Why a command failed; its causes are printed below each other.
 pub(crate) type CommandError = Box<dyn Error + Send + Sync>;
+
+/// How a command ended that could do what it was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// All is well.
+    Fine,
+    /// What was looked at is not well: the exit code says so.
+    Failed,
+}
 
 /// A relay between a team's AI clients and the team's accounts at the providers.
 #[derive(Debug, Parser)]
@@ -33,17 +66,32 @@ enum Command {
     Serve(Flags),
     /// Make the data directory, the secrets and the first administrator, and stop.
     Setup(Flags),
+    /// Show the relay at a glance: whether it runs, its store, its accounts, today's usage
+    Status(Place),
+    /// Check the installation, and say what to do about what is wrong
+    Doctor(Place),
+    /// Keys of the relay's clients
+    ApiKey(api_key::ApiKeyArgs),
+    /// Accounts at providers
+    Account(account::AccountArgs),
+    /// Usage and costs: sums, and with `records` what they are the sums of
+    Usage(usage::UsageArgs),
+    /// Show the settings that hold, and where each comes from
+    Settings(Place),
+    /// Administrators of the relay
+    Admin(admin::AdminArgs),
+    /// Write the completions of a shell to standard output
+    Completions(manual::CompletionsArgs),
+    /// Write the manual's pages into a directory
+    Man(manual::ManArgs),
 }
 
 /// Runs the command of this process.
 #[must_use]
 pub fn run() -> ExitCode {
-    let result = match Cli::parse().command {
-        Command::Serve(flags) => read_settings(flags).and_then(serve::serve),
-        Command::Setup(flags) => read_settings(flags).and_then(|loaded| setup(&loaded)),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    match obey(Cli::parse().command) {
+        Ok(Verdict::Fine) => ExitCode::SUCCESS,
+        Ok(Verdict::Failed) => ExitCode::FAILURE,
         Err(error) => {
             report(&*error);
             ExitCode::FAILURE
@@ -51,50 +99,58 @@ pub fn run() -> ExitCode {
     }
 }
 
-fn read_settings(flags: Flags) -> Result<Loaded, CommandError> {
+fn obey(command: Command) -> Result<Verdict, CommandError> {
+    match command {
+        Command::Serve(flags) => read_settings(flags).and_then(serve::serve).map(fine),
+        Command::Setup(flags) => read_settings(flags).and_then(|loaded| setup::run(&loaded)).map(fine),
+        Command::Status(place) => desk::at(&place, status::run),
+        Command::Doctor(place) => doctor::run(&place),
+        Command::ApiKey(args) => desk::at(&args.place, async |desk| api_key::run(&args, desk).await),
+        Command::Account(args) => desk::at(&args.place, async |desk| account::run(&args, desk).await),
+        Command::Usage(args) => desk::at(&args.place, async |desk| usage::run(&args, desk).await),
+        Command::Settings(place) => desk::at(&place, settings::run),
+        Command::Admin(args) => desk::at(&args.place, async |desk| admin::run(&args, desk).await),
+        Command::Completions(args) => manual::completions(&args).map(fine),
+        Command::Man(args) => manual::pages(&args).map(fine),
+    }
+}
+
+const fn fine((): ()) -> Verdict {
+    Verdict::Fine
+}
+
+/// The settings of an installation.
+pub(crate) fn read_settings(flags: Flags) -> Result<Loaded, CommandError> {
     let inputs = Inputs { flags, environment: Environment::inherited(), memory_bytes: machine::memory_bytes() };
     Ok(load(&inputs)?)
-}
-
-fn setup(loaded: &Loaded) -> Result<(), CommandError> {
-    let (dir, mut notes) = DataDir::open(&loaded.settings.data_dir)?;
-    let dir = dir.lock()?;
-    let report = first_start::setup(&dir, &loaded.settings, SystemClock.now())?;
-    notes.extend(loaded.notes.iter().cloned());
-    for note in notes {
-        writeln!(io::stderr(), "note: {note}")?;
-    }
-    tell(&report)
-}
-
-/// Tells the operator what was made. The password is shown here and nowhere else.
-pub(crate) fn tell(report: &SetupReport) -> Result<(), CommandError> {
-    if report.files.is_empty() {
-        return Ok(());
-    }
-    let mut out = io::stdout().lock();
-    writeln!(out, "claude-relay is set up in {}", report.data_dir.display())?;
-    for file in &report.files {
-        writeln!(out, "  made {}", file.display())?;
-    }
-    if let Some(admin) = &report.admin {
-        writeln!(out, "  administrator: {}", admin.username)?;
-        let shown = match &admin.password {
-            Some(password) => format!("{}   (shown this once: keep it now)", password.expose_secret()),
-            None => "as given in ADMIN_PASSWORD".to_owned(),
-        };
-        writeln!(out, "  password:      {shown}")?;
-    }
-    out.flush()?;
-    Ok(())
 }
 
 fn report(error: &(dyn Error + 'static)) {
     // Nobody is left to tell when stderr is closed.
     let _ = writeln!(io::stderr(), "claude-relay: {error}");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let _ = writeln!(io::stderr(), "  because: {error}");
-        cause = error.source();
+    for cause in causes(error) {
+        let _ = writeln!(io::stderr(), "  because: {cause}");
+    }
+}
+
+/// What is behind an error, the nearest first.
+fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
+    let mut causes = Vec::new();
+    let mut behind = error.source();
+    while let Some(cause) = behind {
+        causes.push(cause.to_string());
+        behind = cause.source();
+    }
+    causes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_contradicts_itself_nowhere() {
+        Cli::command().debug_assert();
     }
 }

@@ -3,7 +3,7 @@
 use crate::{
     books::JournalBooks,
     cli::CommandError,
-    config::{self, Retention, Settings},
+    config::{self, InForce, Loaded, Retention, Settings},
     data_dir::{DataDir, LockedDataDir},
     first_start::{self, KeyChecked, Prepared},
     front::Front,
@@ -13,7 +13,8 @@ use crate::{
     zone,
 };
 use accounting::{PriceFile, PriceTable, Source};
-use admin::{AdminState, SystemFacts, TrustedHops};
+use admin::{AdminState, SettingInForce, SystemFacts, TrustedHops};
+use axum::Router;
 use domain::{CalendarSchedule, Timestamp};
 use journal::{Delivery, Journal, JournalOptions};
 use prometheus_client::registry::Registry;
@@ -37,54 +38,52 @@ const LAST_DELIVERY_MAX: Duration = Duration::from_secs(5);
 /// A composed relay: what answers, and what must be ended in order.
 pub(crate) struct House {
     pub(crate) front: Arc<Front>,
+    /// The control plane for the operator on this machine.
+    pub(crate) operator: Router,
     relay: Arc<Relay>,
+    cellar: Cellar,
+}
+
+/// The control plane alone, for one command on a directory that no server works in.
+pub(crate) struct Office {
+    /// The control plane for the operator on this machine.
+    pub(crate) operator: Router,
+    cellar: Cellar,
+}
+
+/// What must be ended last: the records' way to the store, and the store.
+struct Cellar {
     journal: Journal,
     engine: Arc<OpenStore>,
     tasks: TaskTracker,
     stop_tasks: CancellationToken,
 }
 
-/// Puts everything together on `dir` and `engine`.
+/// What a start knows when it composes.
+pub(crate) struct Ground<'a> {
+    pub(crate) dir: &'a LockedDataDir,
+    pub(crate) loaded: &'a Loaded,
+    pub(crate) engine: OpenStore,
+    pub(crate) prepared: Prepared,
+    pub(crate) node_clock: Arc<dyn Clock>,
+}
+
+/// Puts everything together.
 pub(crate) async fn compose(
-    dir: &LockedDataDir,
-    settings: &Settings,
-    engine: OpenStore,
-    prepared: Prepared,
-    node_clock: Arc<dyn Clock>,
+    ground: Ground<'_>,
     telemetry: Telemetry,
     stopping: CancellationToken,
 ) -> Result<House, CommandError> {
-    let engine = Arc::new(engine);
-    let clock = engine.clock(node_clock);
+    let (settings, engine) = (&ground.loaded.settings, Arc::new(ground.engine));
+    let clock = engine.clock(ground.node_clock);
     let now = clock.now();
-    let store = check_store(dir, &engine, &prepared, now).await?;
-    if let Some(file) = &prepared.init_file {
-        first_start::take_over(file, &*store.records, now).await?;
-    }
+    let store = check_store(ground.dir, &engine, &ground.prepared, now).await?;
     let calendar = zone::schedule(&settings.books.calendar, &*store.records, now).await?;
+    let shared = share(ground.dir, settings, &engine, &ground.prepared, (store, clock, calendar))?;
     let mut registry = Registry::with_prefix("claude_relay");
-    let shared = Shared {
-        journal: open_journal(dir.dir(), &engine)?,
-        client: client(settings),
-        keyring: Arc::new(prepared.secrets.keyring()),
-        prices: Arc::new(price_table(settings)?),
-        store,
-        clock,
-        calendar,
-    };
-    let relay = Relay::start(relay::Parts {
-        store: shared.store.clone(),
-        journal: shared.journal.clone(),
-        client: shared.client.clone(),
-        clock: Arc::clone(&shared.clock),
-        keyring: Arc::clone(&shared.keyring),
-        prices: Arc::clone(&shared.prices),
-        calendar: shared.calendar.clone(),
-        settings: relay_settings(settings),
-        metrics: Arc::new(RelayMetrics::new(&mut registry)),
-    })
-    .await?;
-    let admin = admin::router(admin_state(dir.dir(), settings, &shared, prepared.secrets.jwt_secret, &engine));
+    let relay = start_relay(&shared, settings, &mut registry).await?;
+    let jwt_secret = ground.prepared.secrets.jwt_secret;
+    let admin = admin::router(admin_state(ground.dir.dir(), ground.loaded, &shared, jwt_secret, &engine));
     let vitals = Vitals {
         started_at: now,
         clock: Arc::clone(&shared.clock),
@@ -97,11 +96,25 @@ pub(crate) async fn compose(
         metrics: Metrics::new(registry),
         telemetry: telemetry.clone(),
     };
-    let (tasks, stop_tasks) = (TaskTracker::new(), CancellationToken::new());
-    start_tasks(&shared, settings, &tasks, &stop_tasks);
+    let cellar = Cellar::open(&shared, engine);
+    start_cleanup(&shared, settings, &cellar);
     let http_debug = telemetry.http_debug().cloned();
+    let operator = admin::for_local_operator(admin.clone());
     let front = Arc::new(Front { relay: Arc::clone(&relay), admin, vitals, http_debug });
-    Ok(House { front, relay, journal: shared.journal, engine, tasks, stop_tasks })
+    Ok(House { front, operator, relay, cellar })
+}
+
+/// Puts the control plane together, and nothing that serves clients. The settings of this process may be another shell's: the
+/// time zone of the books stays as it is.
+pub(crate) async fn compose_office(ground: Ground<'_>) -> Result<Office, CommandError> {
+    let (settings, engine) = (&ground.loaded.settings, Arc::new(ground.engine));
+    let clock = engine.clock(ground.node_clock);
+    let store = check_store(ground.dir, &engine, &ground.prepared, clock.now()).await?;
+    let calendar = zone::read(&settings.books.calendar, &*store.records).await?;
+    let shared = share(ground.dir, settings, &engine, &ground.prepared, (store, clock, calendar))?;
+    let jwt_secret = ground.prepared.secrets.jwt_secret;
+    let admin = admin::router(admin_state(ground.dir.dir(), ground.loaded, &shared, jwt_secret, &engine));
+    Ok(Office { operator: admin::for_local_operator(admin), cellar: Cellar::open(&shared, engine) })
 }
 
 /// What both planes are given.
@@ -113,6 +126,43 @@ struct Shared {
     keyring: Arc<Keyring>,
     prices: Arc<PriceTable>,
     calendar: CalendarSchedule,
+}
+
+fn share(
+    dir: &LockedDataDir,
+    settings: &Settings,
+    engine: &OpenStore,
+    prepared: &Prepared,
+    (store, clock, calendar): (Store, Arc<dyn Clock>, CalendarSchedule),
+) -> Result<Shared, CommandError> {
+    Ok(Shared {
+        journal: open_journal(dir.dir(), engine)?,
+        client: client(settings),
+        keyring: Arc::new(prepared.secrets.keyring()),
+        prices: Arc::new(price_table(settings)?),
+        store,
+        clock,
+        calendar,
+    })
+}
+
+async fn start_relay(
+    shared: &Shared,
+    settings: &Settings,
+    registry: &mut Registry,
+) -> Result<Arc<Relay>, CommandError> {
+    let parts = relay::Parts {
+        store: shared.store.clone(),
+        journal: shared.journal.clone(),
+        client: shared.client.clone(),
+        clock: Arc::clone(&shared.clock),
+        keyring: Arc::clone(&shared.keyring),
+        prices: Arc::clone(&shared.prices),
+        calendar: shared.calendar.clone(),
+        settings: relay_settings(settings),
+        metrics: Arc::new(RelayMetrics::new(registry)),
+    };
+    Ok(Relay::start(parts).await?)
 }
 
 fn open_journal(dir: &DataDir, engine: &OpenStore) -> Result<Journal, CommandError> {
@@ -130,11 +180,12 @@ fn client(settings: &Settings) -> Client {
 
 fn admin_state(
     dir: &DataDir,
-    settings: &Settings,
+    loaded: &Loaded,
     shared: &Shared,
     jwt_secret: JwtSecret,
     engine: &Arc<OpenStore>,
 ) -> AdminState {
+    let settings = &loaded.settings;
     AdminState {
         store: shared.store.clone(),
         clock: Arc::clone(&shared.clock),
@@ -148,14 +199,21 @@ fn admin_state(
         prices: price_source(&shared.prices),
         trusted_hops: TrustedHops(settings.listen.trusted_hops),
         system: system_source(dir, engine, shared.clock.now()),
+        settings: loaded.in_force.iter().map(setting_in_force).collect(),
         on_password_changed: password_hook(dir, &shared.store, &shared.clock),
     }
 }
 
-/// Starts what runs beside the requests, until `stop`.
-fn start_tasks(shared: &Shared, settings: &Settings, tasks: &TaskTracker, stop: &CancellationToken) {
-    let ledger = Arc::clone(&shared.store.ledger);
-    tasks.spawn(Delivery::run(shared.journal.clone(), ledger, stop.clone().cancelled_owned()));
+fn setting_in_force(setting: &InForce) -> SettingInForce {
+    SettingInForce {
+        name: setting.name.to_owned(),
+        value: setting.value.clone(),
+        source: setting.source.clone(),
+        secret: setting.is_secret,
+    }
+}
+
+fn start_cleanup(shared: &Shared, settings: &Settings, cellar: &Cellar) {
     let cleanup = jobs::Cleanup {
         store: shared.store.clone(),
         clock: Arc::clone(&shared.clock),
@@ -163,13 +221,34 @@ fn start_tasks(shared: &Shared, settings: &Settings, tasks: &TaskTracker, stop: 
         retention_days: retention_days(settings),
         node: uuid::Uuid::now_v7().to_string(),
     };
-    tasks.spawn(stop.clone().run_until_cancelled_owned(cleanup.run()));
+    cellar.tasks.spawn(cellar.stop_tasks.clone().run_until_cancelled_owned(cleanup.run()));
 }
 
 impl House {
     /// Ends everything in order: what clients set in motion, the last records, the files.
     pub(crate) async fn close(self, grace: Duration) {
         self.relay.stop(grace).await;
+        self.cellar.close().await;
+    }
+}
+
+impl Office {
+    /// Ends everything in order: the last records, the files.
+    pub(crate) async fn close(self) {
+        self.cellar.close().await;
+    }
+}
+
+impl Cellar {
+    /// Begins to deliver what is journaled.
+    fn open(shared: &Shared, engine: Arc<OpenStore>) -> Self {
+        let (tasks, stop_tasks) = (TaskTracker::new(), CancellationToken::new());
+        let (journal, ledger) = (shared.journal.clone(), Arc::clone(&shared.store.ledger));
+        tasks.spawn(Delivery::run(journal.clone(), ledger, stop_tasks.clone().cancelled_owned()));
+        Self { journal, engine, tasks, stop_tasks }
+    }
+
+    async fn close(self) {
         if self.journal.delivered(LAST_DELIVERY_MAX).await.is_err() {
             tracing::warn!("some records are still in the journal; the next start delivers them");
         }
@@ -183,8 +262,21 @@ impl House {
     }
 }
 
-/// The ports, once the store is known to be the one that belongs here and its data opens.
+/// The ports, once the store is known to be the one that belongs here, its data opens, and it has the first administrator.
 async fn check_store(
+    dir: &LockedDataDir,
+    engine: &OpenStore,
+    prepared: &Prepared,
+    now: Timestamp,
+) -> Result<Store, CommandError> {
+    let store = fitting_store(dir, engine, prepared, now).await?;
+    if let Some(file) = &prepared.init_file {
+        first_start::take_over(file, &*store.records, now).await?;
+    }
+    Ok(store)
+}
+
+async fn fitting_store(
     dir: &LockedDataDir,
     engine: &OpenStore,
     prepared: &Prepared,
@@ -293,6 +385,7 @@ fn system_source(dir: &DataDir, engine: &Arc<OpenStore>, started_at: Timestamp) 
         store_engine: engine.engine().to_owned(),
         schema_version: engine.schema_version(),
         store_id: engine.identity().store_id.to_owned(),
+        store_warnings: engine.warnings(),
         files: engine.files(&dir),
     })
 }

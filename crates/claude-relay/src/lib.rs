@@ -7,6 +7,7 @@ pub mod cli;
 pub mod clock;
 mod compose;
 pub mod config;
+mod control;
 pub mod data_dir;
 pub mod durable_file;
 pub mod first_start;

@@ -3,13 +3,14 @@
 use crate::{
     cli::{CommandError, tell},
     clock::SystemClock,
-    compose::compose,
+    compose::{Ground, compose},
     config::{Loaded, Settings},
-    data_dir::DataDir,
+    control::{self, ControlSocket},
+    data_dir::{DataDir, LockedDataDir},
     first_start,
     note::{Note, Severity},
     server,
-    store_engine::OpenStore,
+    store_engine::{OpenStore, REDIS_START_MAX},
     telemetry,
 };
 use std::{
@@ -36,17 +37,19 @@ pub(crate) fn serve(loaded: Loaded) -> Result<(), CommandError> {
     result
 }
 
-fn run(runtime: &Runtime, loaded: Loaded) -> Result<(), CommandError> {
-    let Loaded { settings, mut notes, .. } = loaded;
+fn run(runtime: &Runtime, mut loaded: Loaded) -> Result<(), CommandError> {
+    let mut notes = std::mem::take(&mut loaded.notes);
+    let settings = &loaded.settings;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (dir, dir_notes) = DataDir::open(&settings.data_dir)?;
     let dir = dir.lock()?;
     // Bound before anything is made: an address in use is no start, and leaves nothing behind.
-    let listener = runtime.block_on(listen(&settings))?;
+    let listener = runtime.block_on(listen(settings))?;
     let telemetry = telemetry::start(&settings.log, Arc::clone(&clock))?;
     // A shared store is looked at first: where other nodes have filled it, nothing is made behind their backs.
-    let shared = runtime.block_on(OpenStore::open_shared(&settings.store.engine, &dir, clock.now()))?;
-    let prepared = first_start::prepare(&dir, &settings, clock.now())?;
+    let shared =
+        runtime.block_on(OpenStore::open_shared(&settings.store.engine, &dir, REDIS_START_MAX, clock.now()))?;
+    let prepared = first_start::prepare(&dir, settings, clock.now())?;
     notes.extend(dir_notes);
     notes.extend(prepared.notes.iter().cloned());
     notes.iter().for_each(log_note);
@@ -59,11 +62,14 @@ fn run(runtime: &Runtime, loaded: Loaded) -> Result<(), CommandError> {
             Some(engine) => engine,
             None => OpenStore::open_embedded(dir.dir(), clock.now())?,
         };
-        let house = compose(&dir, &settings, engine, prepared, clock, telemetry.clone(), stop.clone()).await?;
+        let ground = Ground { dir: &dir, loaded: &loaded, engine, prepared, node_clock: clock };
+        let house = compose(ground, telemetry.clone(), stop.clone()).await?;
+        let socket = control_socket(&dir);
         announce(&listener)?;
         let grace = settings.shutdown_grace;
         let serving = server::serve(listener, Arc::clone(&house.front), stop.clone(), grace);
-        let (grace_left, ()) = tokio::join!(serving, stop_on_signal(signals, stop));
+        let controlling = control::serve(socket, house.operator.clone(), stop.clone(), grace);
+        let (grace_left, (), ()) = tokio::join!(serving, controlling, stop_on_signal(signals, stop));
         house.close(grace_left).await;
         tracing::info!("stopped");
         Ok(())
@@ -76,6 +82,16 @@ async fn listen(settings: &Settings) -> Result<TcpListener, CommandError> {
     let endpoint = settings.listen.endpoint;
     let bound = TcpListener::bind(endpoint).await;
     bound.map_err(|error| format!("cannot listen on {endpoint}: {error}; name another address with --listen").into())
+}
+
+/// Clients are served also where the file system knows no sockets.
+fn control_socket(dir: &LockedDataDir) -> Option<ControlSocket> {
+    let bound = ControlSocket::bind(dir);
+    let path = dir.dir().path().join(control::SOCKET_FILE);
+    let warn = |error: &io::Error| {
+        tracing::warn!(error = %error, "the control socket {} cannot be made: commands reach this relay only when it is stopped", path.display());
+    };
+    bound.inspect_err(warn).ok()
 }
 
 /// The line that scripts wait for.

@@ -20,7 +20,7 @@ const SQLITE_KEPT_DELIVERED: Duration = Duration::from_secs(10);
 const REDIS_KEPT_DELIVERED: Duration = Duration::from_secs(10 * 60);
 
 /// How long a start waits for Redis: it may be started at the same time, and read a large file first.
-const REDIS_START_MAX: Duration = Duration::from_secs(60);
+pub(crate) const REDIS_START_MAX: Duration = Duration::from_secs(60);
 
 /// How often a start asks whether Redis is there.
 const REDIS_ASK_EVERY: Duration = Duration::from_millis(500);
@@ -57,15 +57,16 @@ impl OpenStore {
         Ok(Self::Sqlite(Box::new(opened.map_err(|source| FileUnusable { path, source })?)))
     }
 
-    /// Opens the servers that the settings name, if they name some; they are waited for up to [`REDIS_START_MAX`]. A store that is
-    /// there already is compared with what the data directory says, and noted there.
+    /// Opens the servers that the settings name, if they name some; they are waited for up to `patience`. A store that is there
+    /// already is compared with what the data directory says, and noted there.
     pub(crate) async fn open_shared(
         engine: &StoreEngine,
         dir: &LockedDataDir,
+        patience: Duration,
         now: Timestamp,
     ) -> Result<Option<Self>, CommandError> {
         let StoreEngine::Redis(settings) = engine else { return Ok(None) };
-        let store = open_redis(settings, now).await?;
+        let store = open_redis(settings, patience, now).await?;
         for warning in store.warnings() {
             tracing::warn!("{warning}");
         }
@@ -117,6 +118,14 @@ impl OpenStore {
         }
     }
 
+    /// What an operator should change about its servers; a sentence each.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        match self {
+            Self::Sqlite(_) => Vec::new(),
+            Self::Redis(store) => store.warnings().iter().map(ToString::to_string).collect(),
+        }
+    }
+
     /// The clock that all nodes of the store go by.
     pub(crate) fn clock(&self, node_clock: Arc<dyn Clock>) -> Arc<dyn Clock> {
         match self {
@@ -155,11 +164,11 @@ impl OpenStore {
     }
 }
 
-async fn open_redis(settings: &RedisSettings, now: Timestamp) -> Result<RedisStore, CommandError> {
+async fn open_redis(settings: &RedisSettings, patience: Duration, now: Timestamp) -> Result<RedisStore, CommandError> {
     let options = redis_options(settings)?;
     let addresses =
         settings.addresses.iter().map(|(host, port)| format!("{host}:{port}")).collect::<Vec<_>>().join(", ");
-    let deadline = Instant::now() + REDIS_START_MAX;
+    let deadline = Instant::now() + patience;
     let mut is_first = true;
     loop {
         let source = match RedisStore::open(&options, now).await {
@@ -168,7 +177,7 @@ async fn open_redis(settings: &RedisSettings, now: Timestamp) -> Result<RedisSto
             Err(source) => return Err(RedisUnusable { addresses, source }.into()),
         };
         if is_first {
-            tracing::warn!(addresses, error = %source, "Redis is not there yet; waiting up to {} s", REDIS_START_MAX.as_secs());
+            tracing::warn!(addresses, error = %source, "Redis is not there yet; waiting up to {} s", patience.as_secs());
             is_first = false;
         }
         sleep(REDIS_ASK_EVERY).await;

@@ -30,13 +30,28 @@ pub(crate) async fn schedule(
     }
 }
 
+/// Reads which zone held when, and changes nothing; `wanted` holds where none is kept yet.
+///
+/// # Errors
+///
+/// When the store refuses, or what stands there is damaged.
+pub(crate) async fn read(wanted: &Calendar, records: &dyn Records) -> Result<CalendarSchedule, RecordError> {
+    match records.read::<Setting>(SETTING).await? {
+        None => Ok(CalendarSchedule::new(wanted.clone())),
+        Some(stored) => Ok(parse(&stored.record.value).ok_or_else(damaged)?),
+    }
+}
+
+fn damaged() -> StoreError {
+    StoreError::new("read the time zone of the books", StoreFailure::Damaged)
+}
+
 async fn settle(wanted: &Calendar, records: &dyn Records, now: Timestamp) -> Result<CalendarSchedule, RecordError> {
     let Some(stored) = records.read::<Setting>(SETTING).await? else {
         let value = line(Timestamp::from_ms(0), wanted);
         records.add(&Setting { name: SETTING.to_owned(), value, updated_at: now }).await?;
         return Ok(CalendarSchedule::new(wanted.clone()));
     };
-    let damaged = || StoreError::new("read the time zone of the books", StoreFailure::Damaged);
     let mut schedule = parse(&stored.record.value).ok_or_else(damaged)?;
     if schedule.last() == wanted {
         return Ok(schedule);

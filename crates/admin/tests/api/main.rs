@@ -7,6 +7,7 @@ mod api_tokens;
 mod books;
 mod document;
 mod fuzz;
+mod local;
 mod plane;
 mod prices;
 mod roles;

@@ -2,7 +2,7 @@
 
 use crate::books::TestBooks;
 use accounting::PriceTable;
-use admin::{AdminState, FileSize, SystemFacts, TrustedHops};
+use admin::{AdminState, FileSize, SettingInForce, SystemFacts, TrustedHops};
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -74,6 +74,11 @@ impl Plane {
         }
         let router = admin::router(state(&store, &clock, &keyring, &changed));
         Self { router, store, clock, keyring, changed }
+    }
+
+    /// The same as the operator on this machine reaches it.
+    pub(crate) fn opened_locally(self) -> Self {
+        Self { router: admin::for_local_operator(self.router), ..self }
     }
 
     /// Sends a request; what comes back is JSON, or empty.
@@ -193,8 +198,23 @@ fn state(store: &Store, clock: &ManualClock, keyring: &Arc<Keyring>, changed: &A
             store_engine: "memory".to_owned(),
             schema_version: 1,
             store_id: "test".to_owned(),
+            store_warnings: Vec::new(),
             files: vec![FileSize { name: "relay.db".to_owned(), bytes: 4096 }],
         }),
+        settings: vec![
+            SettingInForce {
+                name: "log.level".to_owned(),
+                value: Some("debug".to_owned()),
+                source: Some("flag --log-level".to_owned()),
+                secret: false,
+            },
+            SettingInForce {
+                name: "jwt_secret".to_owned(),
+                value: Some("never-to-be-seen".to_owned()),
+                source: Some("environment variable JWT_SECRET".to_owned()),
+                secret: true,
+            },
+        ],
         on_password_changed: Arc::new(move |admin| {
             changed.lock().push(admin);
             Box::pin(async { Ok(()) })

@@ -9,6 +9,7 @@ mod earlier;
 mod environment;
 mod file;
 mod flags;
+mod in_force;
 mod layers;
 mod parse;
 mod reader;
@@ -20,6 +21,7 @@ mod table;
 
 pub use environment::Environment;
 pub use flags::Flags;
+pub use in_force::InForce;
 pub(crate) use parse::admin_username;
 pub use parse::{Endpoint, LogFormat, LogLevel, Retention};
 pub use redis::{RedisSettings, RedisTls};
@@ -56,6 +58,8 @@ pub struct Loaded {
     pub notes: Vec<Note>,
     /// The configuration file that was read, if there was one.
     pub file: Option<PathBuf>,
+    /// What holds, and where it was said.
+    pub in_force: Vec<InForce>,
 }
 
 /// Settings that the relay cannot start with: every problem found, not the first alone. Names no secret's value.
@@ -77,7 +81,7 @@ pub fn load(inputs: &Inputs) -> Result<Loaded, ConfigError> {
     let (settings, found_problems) = build::settings(&layers, inputs.memory_bytes, &mut notes);
     problems.extend(found_problems);
     if problems.is_empty() {
-        Ok(Loaded { settings, notes, file: found.map(|file| file.path) })
+        Ok(Loaded { settings, notes, file: found.map(|file| file.path), in_force: in_force::all(&layers) })
     } else {
         Err(ConfigError { problems })
     }

@@ -15,7 +15,7 @@ pub use administrator::{AdministratorError, TakenOver, take_over, write_back};
 pub use init_file::{Decision, InitFile, InitFileError, StoredAdminCredentials, decide};
 pub use key_fit::{KeyCheckError, KeyChecked, check_key};
 pub use secrets_file::{Secrets, SecretsError};
-pub use setup::{Created, FirstStartError, Prepared, SetupReport, prepare, setup};
+pub use setup::{Created, FirstStartError, Prepared, SetupReport, is_set_up, prepare, setup};
 
 use std::path::{Path, PathBuf};
 

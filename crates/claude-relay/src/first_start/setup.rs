@@ -124,6 +124,12 @@ fn first_admin(wanted: &FirstAdmin, now: Timestamp) -> (InitFile, Created) {
     (InitFile::new(username.clone(), &password, now), Created { username, password: shown })
 }
 
+/// Whether the directory was set up, by command or by a start.
+#[must_use]
+pub fn is_set_up(dir: &DataDir) -> bool {
+    !traces(dir).is_empty()
+}
+
 /// Names of the files that say that the directory was set up. Secrets alone do not: they are made first.
 fn traces(dir: &DataDir) -> Vec<&'static str> {
     let mut found: Vec<&'static str> = Vec::new();

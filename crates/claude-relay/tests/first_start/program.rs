@@ -106,6 +106,7 @@ impl Place {
     /// Every file of the data directory with its bytes, but the lock, which says who was there last.
     pub(crate) fn files(&self) -> BTreeMap<String, Vec<u8>> {
         let entries = fs::read_dir(self.data_dir()).unwrap().map(Result::unwrap);
+        let entries = entries.filter(|entry| entry.file_type().unwrap().is_file());
         let named = entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()));
         named.filter(|(name, _)| name != "lock").collect()
     }

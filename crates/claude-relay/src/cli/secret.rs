@@ -1,0 +1,43 @@
+//! Where a secret comes from: a file, standard input, or the person at the terminal. Never an argument.
+
+use crate::cli::{
+    CommandError,
+    console::{ask_secret, read_secret},
+};
+use secrecy::SecretString;
+use std::{
+    fs::File,
+    io::{self, IsTerminal},
+    path::PathBuf,
+};
+
+/// Where the secret of a command is.
+#[derive(Debug, Default, clap::Args)]
+pub(crate) struct SecretFlags {
+    /// Read the secret from this file; `-` is standard input. One line's end behind it is not part of it
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+}
+
+impl SecretFlags {
+    /// Whether a place is named.
+    pub(crate) const fn is_given(&self) -> bool {
+        self.secret_file.is_some()
+    }
+
+    /// The secret; asked for with `question` where no place is named.
+    pub(crate) fn read(&self, question: &str) -> Result<SecretString, CommandError> {
+        match &self.secret_file {
+            Some(path) if path.as_os_str() == "-" => read_secret(io::stdin().lock()),
+            Some(path) => {
+                let file = File::open(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+                read_secret(file)
+            }
+            None if io::stdin().is_terminal() => ask_secret(question),
+            None => Err(format!(
+                "{question}: nobody is here to type it; give it with --secret-file FILE, or `-` for standard input"
+            )
+            .into()),
+        }
+    }
+}

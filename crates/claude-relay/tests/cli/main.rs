@@ -1,0 +1,12 @@
+//! The command line as operators and scripts use it: on a relay that runs, on the directory of one that is stopped, on either
+//! engine. Nothing inside is known here but the admin API's paths.
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails, and these functions are parts of tests")]
+
+mod accounts;
+mod keys;
+mod looks;
+mod manual;
+mod redis;
+mod site;
+mod socket;
+mod usage;

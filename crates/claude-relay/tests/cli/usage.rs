@@ -1,0 +1,43 @@
+//! `claude-relay usage`.
+
+use crate::{accounts, site::Site};
+use serde_json::json;
+use testkit::{Answer, HttpClient, Reply, Script, ScriptedUpstream};
+
+const MODEL: &str = "claude-sonnet-4-5";
+
+/// One request through the relay, and what is said of it.
+#[tokio::test]
+async fn a_request_is_in_the_sums_and_in_the_records_under_its_names() {
+    let mut site = Site::running().await;
+    let upstream = ScriptedUpstream::start(Script::always(Reply::message(Answer::hello()))).await.unwrap();
+    accounts::create(&site, "main", &upstream.base_url()).await;
+    let key = site.document(&["api-key", "create", "laptop"]).await["key"].as_str().unwrap().to_owned();
+    let client = HttpClient::new(site.relay.as_ref().unwrap().base_url());
+    let body = json!({"model": MODEL, "max_tokens": 16, "messages": [{"role": "user", "content": "Hello"}]});
+    let headers = [("x-api-key", key.as_str()), ("anthropic-version", "2023-06-01")];
+    let answered = client.post_json("/v1/messages", &headers, &body).await.unwrap();
+    assert_eq!(answered.status.as_u16(), 200, "{answered:?}");
+    for _ in 0..2 {
+        let sums = site.said(&["usage", "--by", "day,model"]).await;
+        assert!(sums.contains(MODEL) && sums.contains('█') && sums.contains("total"), "{sums}");
+        let by_key = site.said(&["usage", "--by", "key", "--key", "laptop"]).await;
+        assert!(by_key.contains("laptop"), "{by_key}");
+        let document = site.document(&["usage", "--by", "total"]).await;
+        assert_eq!(document["total"]["requests"], json!(1));
+        let records = site.said(&["usage", "records", "--key", "laptop", "--outcome", "completed"]).await;
+        assert!(records.contains("laptop") && records.contains("main") && records.contains(MODEL), "{records}");
+        assert_eq!(site.document(&["usage", "records"]).await["items"][0]["outcome"], json!("completed"));
+        // Once more on the directory that it leaves.
+        if site.relay.is_some() {
+            site.stop().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_question_that_cannot_be_answered_names_its_parameter() {
+    let site = Site::stopped().await;
+    let message = site.run(&["usage", "--by", "colour"]).await.refusal();
+    assert!(message.contains("`by`") && message.contains("model"), "{message}");
+}
