@@ -69,35 +69,18 @@ impl Operation {
 }
 
 /// The table.
-#[rustfmt::skip]
 pub(crate) fn table() -> Vec<Operation> {
+    [resources(), people(), own_operations()].into_iter().flatten().collect()
+}
+
+/// What the relay works with, and signing in.
+#[rustfmt::skip]
+fn resources() -> Vec<Operation> {
     vec![
         open_to(Access::Anyone, &[Unauthenticated, TooManyRequests], routes!(session::sign_in)),
         needs(Viewer, routes!(session::sign_out)),
         needs(Viewer, routes!(me::read)),
         open_to(Access::Role(Viewer), &[Conflict, TooManyRequests], routes!(me::change_password)),
-        needs(Viewer, routes!(sessions::list)),
-        needs(Viewer, routes!(sessions::end_all)),
-        needs(Viewer, routes!(sessions::end)),
-
-        needs(Viewer, routes!(totp::read)),
-        open_to(Access::Role(Viewer), &[Conflict, TooManyRequests], routes!(totp::enrol)),
-        open_to(Access::Role(Viewer), &[Conflict], routes!(totp::confirm)),
-        open_to(Access::Role(Viewer), &[Conflict, TooManyRequests], routes!(totp::disable)),
-        needs(Owner, routes!(totp::read_of)),
-        needs(Owner, routes!(totp::reset)),
-
-        needs(Owner, routes!(admins::list)),
-        open_to(Access::Role(Owner), &[Conflict, TooManyRequests], routes!(admins::create)),
-        needs(Owner, routes!(admins::read)),
-        needs(Owner, routes!(admins::change)),
-        open_to(Access::Role(Owner), &[Conflict, TooManyRequests], routes!(admins::set_password)),
-        needs(Owner, routes!(admins::delete)),
-
-        needs(Viewer, routes!(api_tokens::list)),
-        open_to(Access::Role(Viewer), &[Conflict], routes!(api_tokens::create)),
-        needs(Viewer, routes!(api_tokens::read)),
-        needs(Viewer, routes!(api_tokens::delete)),
 
         needs(Viewer, routes!(api_keys::list)).within(ApiKeysRead),
         needs(Operator, routes!(api_keys::create)).within(ApiKeysWrite),
@@ -123,6 +106,35 @@ pub(crate) fn table() -> Vec<Operation> {
 
         needs(Viewer, routes!(system::read)).within(SystemRead),
         needs(Operator, routes!(settings::list)).within(SystemRead),
+    ]
+}
+
+/// Who may do what: sessions, second factors, administrators, tokens, users.
+#[rustfmt::skip]
+fn people() -> Vec<Operation> {
+    vec![
+        needs(Viewer, routes!(sessions::list)),
+        needs(Viewer, routes!(sessions::end_all)),
+        needs(Viewer, routes!(sessions::end)),
+
+        needs(Viewer, routes!(totp::read)),
+        open_to(Access::Role(Viewer), &[Conflict, TooManyRequests], routes!(totp::enrol)),
+        open_to(Access::Role(Viewer), &[Conflict], routes!(totp::confirm)),
+        open_to(Access::Role(Viewer), &[Conflict, TooManyRequests], routes!(totp::disable)),
+        needs(Owner, routes!(totp::read_of)),
+        needs(Owner, routes!(totp::reset)),
+
+        needs(Owner, routes!(admins::list)),
+        open_to(Access::Role(Owner), &[Conflict, TooManyRequests], routes!(admins::create)),
+        needs(Owner, routes!(admins::read)),
+        needs(Owner, routes!(admins::change)),
+        open_to(Access::Role(Owner), &[Conflict, TooManyRequests], routes!(admins::set_password)),
+        needs(Owner, routes!(admins::delete)),
+
+        needs(Viewer, routes!(api_tokens::list)),
+        open_to(Access::Role(Viewer), &[Conflict], routes!(api_tokens::create)),
+        needs(Viewer, routes!(api_tokens::read)),
+        needs(Viewer, routes!(api_tokens::delete)),
 
         needs(Viewer, routes!(users::list)).within(UsersRead),
         open_to(Access::Role(Operator), &[Conflict, TooManyRequests], routes!(users::create)).within(UsersWrite),
@@ -131,7 +143,13 @@ pub(crate) fn table() -> Vec<Operation> {
         needs(Operator, routes!(users::delete)).within(UsersWrite),
         open_to(Access::Role(Operator), &[Conflict, TooManyRequests], routes!(users::set_password)).within(UsersWrite),
         needs(Operator, routes!(users::end_sessions)).within(UsersWrite),
+    ]
+}
 
+/// What users do for themselves.
+#[rustfmt::skip]
+fn own_operations() -> Vec<Operation> {
+    vec![
         open_to(Access::Anyone, &[Unauthenticated, TooManyRequests], routes!(person::session::sign_in)),
         own(&[], routes!(person::session::sign_out)),
         own(&[], routes!(person::session::list)),
