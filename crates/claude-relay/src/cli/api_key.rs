@@ -82,7 +82,7 @@ struct KeyFlags {
     /// A label; may be given several times
     #[arg(long = "tag", value_name = "TAG")]
     tags: Vec<String>,
-    /// A client program it is restricted to, such as claude_code; may be given several times
+    /// A client program it is restricted to, such as `claude_code`; may be given several times
     #[arg(long = "client", value_name = "CLIENT")]
     clients: Vec<String>,
     /// A model it may not use; may be given several times

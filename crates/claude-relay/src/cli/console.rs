@@ -51,8 +51,8 @@ pub(crate) struct Consent {
 }
 
 impl Console {
-    /// That of this process.
-    pub(crate) fn of_this_process(form: Form) -> Self {
+    /// That in front of which this program was started.
+    pub(crate) fn in_front(form: Form) -> Self {
         let environment = Environment::inherited();
         let is_terminal = io::stdout().is_terminal();
         let told = environment.get("COLUMNS").and_then(|columns| columns.parse().ok());
@@ -62,25 +62,25 @@ impl Console {
         let plain = !is_terminal || environment.get("NO_COLOR").is_some() || environment.get("TERM") == Some("dumb");
         Self { width, colour: if plain { Colour::Off } else { Colour::On }, form }
     }
+}
 
-    /// Writes to standard output.
-    pub(crate) fn print(&self, text: &str) -> Result<(), CommandError> {
-        let mut out = io::stdout().lock();
-        out.write_all(text.as_bytes())?;
-        out.flush()?;
-        Ok(())
-    }
+/// Writes to standard output.
+pub(crate) fn print(text: &str) -> Result<(), CommandError> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
 
-    /// Writes a document as it came.
-    pub(crate) fn print_document(&self, document: &[u8]) -> Result<(), CommandError> {
-        let mut out = io::stdout().lock();
-        out.write_all(document)?;
-        if !document.is_empty() && !document.ends_with(b"\n") {
-            out.write_all(b"\n")?;
-        }
-        out.flush()?;
-        Ok(())
+/// Writes a document as it came.
+pub(crate) fn print_document(document: &[u8]) -> Result<(), CommandError> {
+    let mut out = io::stdout().lock();
+    out.write_all(document)?;
+    if !document.is_empty() && !document.ends_with(b"\n") {
+        out.write_all(b"\n")?;
     }
+    out.flush()?;
+    Ok(())
 }
 
 impl Consent {

@@ -3,7 +3,7 @@
 use crate::cli::{
     CommandError, Verdict,
     api::{Answer, Api},
-    console::{Console, Form},
+    console::{Console, Form, print, print_document},
     place::Place,
     refused::Refused,
     sheet::sheet,
@@ -26,7 +26,7 @@ pub(crate) fn at(
     work: impl AsyncFnOnce(&Desk) -> Result<Verdict, CommandError>,
 ) -> Result<Verdict, CommandError> {
     let loaded = place.settings()?;
-    let console = Console::of_this_process(place.form());
+    let console = Console::in_front(place.form());
     runtime()?.block_on(Box::pin(async {
         let desk = Desk { api: Api(Way::find(&loaded).await?), console };
         let done = work(&desk).await;
@@ -43,7 +43,7 @@ pub(crate) fn runtime() -> Result<Runtime, CommandError> {
 /// A refusal is a document, too: whoever wants documents gets it.
 fn refuse(console: &Console, error: CommandError) -> Result<Verdict, CommandError> {
     if let (Form::Json, Some(refused)) = (console.form, error.downcast_ref::<Refused>()) {
-        console.print_document(&refused.text)?;
+        print_document(&refused.text)?;
     }
     Err(error)
 }
@@ -52,20 +52,20 @@ impl Desk {
     /// Shows one document.
     pub(crate) fn show(&self, answer: &Answer) -> Result<(), CommandError> {
         match self.console.form {
-            Form::Json => self.console.print_document(&answer.text),
-            Form::People => self.console.print(&sheet(&answer.document, &self.console)),
+            Form::Json => print_document(&answer.text),
+            Form::People => print(&sheet(&answer.document, &self.console)),
         }
     }
 
     /// Shows what was made; a secret that is never shown again stands first.
     pub(crate) fn show_made(&self, answer: &Answer, secret: &str) -> Result<(), CommandError> {
         if let (Form::People, Some(text)) = (self.console.form, answer.document[secret].as_str()) {
-            self.console.print(&format!("{text}\n(shown this once: keep it now)\n\n"))?;
+            print(&format!("{text}\n(shown this once: keep it now)\n\n"))?;
             let mut rest = answer.document.clone();
             if let Some(members) = rest.as_object_mut() {
                 members.remove(secret);
             }
-            return self.console.print(&sheet(&rest, &self.console));
+            return print(&sheet(&rest, &self.console));
         }
         self.show(answer)
     }
@@ -74,7 +74,7 @@ impl Desk {
     pub(crate) fn say(&self, line: &str) -> Result<(), CommandError> {
         match self.console.form {
             Form::Json => Ok(()),
-            Form::People => self.console.print(&format!("{line}\n")),
+            Form::People => print(&format!("{line}\n")),
         }
     }
 }

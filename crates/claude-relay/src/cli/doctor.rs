@@ -10,7 +10,7 @@ use crate::{
         CommandError, Verdict,
         api::Api,
         causes,
-        console::{Console, Form},
+        console::{Console, Form, print, print_document},
         desk,
         place::Place,
         table::{Tone, harmless, paint},
@@ -74,7 +74,7 @@ impl Finding {
 
 /// Looks at everything.
 pub(crate) fn run(place: &Place) -> Result<Verdict, CommandError> {
-    let console = Console::of_this_process(place.form());
+    let console = Console::in_front(place.form());
     let checks = match place.settings() {
         Ok(loaded) => desk::runtime()?.block_on(Box::pin(look(&loaded))),
         Err(error) => vec![Finding::failed("settings", &error)],
@@ -82,8 +82,8 @@ pub(crate) fn run(place: &Place) -> Result<Verdict, CommandError> {
     let state = checks.iter().map(|finding| finding.state).max().unwrap_or(State::Ok);
     let report = Report { state, checks };
     match console.form {
-        Form::Json => console.print_document(serde_json::to_string(&report)?.as_bytes())?,
-        Form::People => console.print(&text(&report, &console))?,
+        Form::Json => print_document(serde_json::to_string(&report)?.as_bytes())?,
+        Form::People => print(&text(&report, &console))?,
     }
     Ok(if report.state == State::Fail { Verdict::Failed } else { Verdict::Fine })
 }

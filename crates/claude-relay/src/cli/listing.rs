@@ -3,7 +3,7 @@
 use crate::cli::{
     CommandError, Desk,
     api::Query,
-    console::Form,
+    console::{Form, print, print_document},
     find::Collection,
     table::{Cell, Column, Table},
 };
@@ -15,7 +15,7 @@ pub(crate) struct ListFlags {
     /// Only those in which this text occurs
     #[arg(long, short = 'q', value_name = "TEXT")]
     search: Option<String>,
-    /// What they are ordered by, such as name or created_at
+    /// What they are ordered by, such as `name` or `created_at`
     #[arg(long, value_name = "FIELD")]
     order: Option<String>,
     /// Which way: asc, desc [default: desc, the newest first]
@@ -66,7 +66,7 @@ pub(crate) async fn show_page(
 ) -> Result<(), CommandError> {
     let answer = desk.api.get(path).await.map_err(|error| kind.explain(error))?;
     if desk.console.form == Form::Json {
-        return desk.console.print_document(&answer.text);
+        return print_document(&answer.text);
     }
     let mut table = Table::new(columns);
     let items = answer.document["items"].as_array().cloned().unwrap_or_default();
@@ -75,7 +75,7 @@ pub(crate) async fn show_page(
     }
     let mut text = if items.is_empty() { "none\n".to_owned() } else { table.render(&desk.console) };
     text.push_str(&next_page(&answer.document));
-    desk.console.print(&text)
+    print(&text)
 }
 
 /// How to see the page behind `page`, if there is one.

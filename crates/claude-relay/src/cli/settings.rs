@@ -2,7 +2,7 @@
 
 use crate::cli::{
     CommandError, Desk, Verdict,
-    console::Form,
+    console::{Form, print, print_document},
     figures,
     table::{Cell, Table, Tone, texts},
 };
@@ -12,14 +12,14 @@ use serde_json::Value;
 pub(crate) async fn run(desk: &Desk) -> Result<Verdict, CommandError> {
     let answer = desk.api.get("/admin/settings").await?;
     if desk.console.form == Form::Json {
-        desk.console.print_document(&answer.text)?;
+        print_document(&answer.text)?;
         return Ok(Verdict::Fine);
     }
     let mut table = Table::new([texts("SETTING"), texts("VALUE"), texts("FROM")]);
     for setting in answer.document["items"].as_array().into_iter().flatten() {
         table.push([figures::text(&setting["name"]).into(), value(setting), source(setting)]);
     }
-    desk.console.print(&table.render(&desk.console))?;
+    print(&table.render(&desk.console))?;
     Ok(Verdict::Fine)
 }
 

@@ -3,7 +3,7 @@
 use crate::cli::{
     CommandError, Desk, Verdict, account,
     api::{Answer, Query},
-    console::Form,
+    console::{Form, print, print_document},
     figures,
     table::{Cell, Table, Tone, paint, texts},
     way::Way,
@@ -29,8 +29,8 @@ pub(crate) async fn run(desk: &Desk) -> Result<Verdict, CommandError> {
     let usage = Query::of("/admin/usage").with("by", Some("day")).with("from", Some(&today)).with("to", Some(&today));
     let glance = Glance { system, accounts, usage: desk.api.get(usage.into_path()).await? };
     match desk.console.form {
-        Form::Json => desk.console.print_document(glance.document(desk)?.as_bytes())?,
-        Form::People => desk.console.print(&glance.text(desk))?,
+        Form::Json => print_document(glance.document(desk)?.as_bytes())?,
+        Form::People => print(&glance.text(desk))?,
     }
     Ok(Verdict::Fine)
 }

@@ -3,7 +3,7 @@
 use crate::cli::{
     CommandError, Desk, Verdict,
     api::Query,
-    console::Form,
+    console::{Form, print, print_document},
     figures,
     find::{ACCOUNTS, API_KEYS, Collection},
     listing,
@@ -118,17 +118,19 @@ async fn show_sums(desk: &Desk, flags: &SumFlags) -> Result<(), CommandError> {
         .with("limit", flags.limit);
     let answer = desk.api.get(query.into_path()).await?;
     if desk.console.form == Form::Json {
-        return desk.console.print_document(&answer.text);
+        return print_document(&answer.text);
     }
     let names = Names::of(desk, &answer.document["items"]).await?;
     let mut text = sums(&answer.document, &names).render(&desk.console);
     let document = &answer.document;
     let [from, to, zone] = ["from", "to", "time_zone"].map(|name| figures::text(&document[name]));
-    text.push_str(&format!("{from} to {to}, {zone}\n"));
+    for part in [from, " to ", to, ", ", zone, "\n"] {
+        text.push_str(part);
+    }
     if document["truncated"] == true {
         text.push_str("there are more rows: the same with a larger --limit; the total counts them\n");
     }
-    desk.console.print(&text)
+    print(&text)
 }
 
 /// What tells rows apart: the field, its title, and how it is called.
@@ -195,7 +197,7 @@ async fn show_records(desk: &Desk, flags: &RecordFlags) -> Result<(), CommandErr
         .with("cursor", flags.cursor.as_ref());
     let answer = desk.api.get(query.into_path()).await?;
     if desk.console.form == Form::Json {
-        return desk.console.print_document(&answer.text);
+        return print_document(&answer.text);
     }
     let names = Names::of(desk, &answer.document["items"]).await?;
     let mut table = Table::new([
@@ -216,7 +218,7 @@ async fn show_records(desk: &Desk, flags: &RecordFlags) -> Result<(), CommandErr
     }
     let mut text = if items.is_empty() { "none\n".to_owned() } else { table.render(&desk.console) };
     text.push_str(&listing::next_page(&answer.document));
-    desk.console.print(&text)
+    print(&text)
 }
 
 fn record_row(record: &Value, names: &Names) -> Vec<Cell> {

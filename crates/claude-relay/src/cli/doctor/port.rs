@@ -16,10 +16,9 @@ pub(super) async fn answers(settings: &Value) -> Finding {
         items.filter(|item| item["name"] == name).find_map(|item| item["value"].as_str())
     };
     let whole = value("listen").map(str::to_owned);
-    let parts = value("host").zip(value("port")).map(|(host, port)| match host.contains(':') {
-        true => format!("[{host}]:{port}"),
-        false => format!("{host}:{port}"),
-    });
+    let parts = value("host")
+        .zip(value("port"))
+        .map(|(host, port)| if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") });
     let wanted = [whole, parts].into_iter().flatten().filter_map(|text| text.parse().ok());
     let wanted: Vec<SocketAddr> = wanted.map(reachable).collect();
     if wanted.iter().any(|address| address.port() == 0) {

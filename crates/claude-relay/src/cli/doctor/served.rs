@@ -99,7 +99,7 @@ fn clock(system: &Value) -> Finding {
     if ours < EARLIEST {
         return Finding::fail("clock", format!("this machine thinks it is {ours}"), "set its clock, best by NTP");
     }
-    let Some(theirs) = system["now"].as_str().and_then(|text| Timestamp::parse_rfc3339(text)) else {
+    let Some(theirs) = system["now"].as_str().and_then(Timestamp::parse_rfc3339) else {
         return Finding::warn("clock", "the relay does not say what time it is", "restart the relay");
     };
     let apart = ours.since(theirs).max(theirs.since(ours));
