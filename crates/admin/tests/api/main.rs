@@ -5,6 +5,8 @@ mod api_keys;
 mod books;
 mod document;
 mod fuzz;
+mod key_batches;
+mod key_lifecycle;
 mod plane;
 mod prices;
 mod roles;
