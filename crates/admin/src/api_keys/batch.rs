@@ -183,7 +183,7 @@ pub(crate) async fn restore(
 
 /// The changes that were asked for.
 enum Changes {
-    Alike(Vec<String>, ApiKeyPatch),
+    Alike(Vec<String>, Box<ApiKeyPatch>),
     Each(Vec<ApiKeyChange>),
 }
 
@@ -192,7 +192,7 @@ impl ApiKeyChanges {
         match (self.ids, self.patch, self.changes) {
             (Some(ids), Some(patch), None) => {
                 check_ids(&ids)?;
-                Ok(Changes::Alike(ids, patch))
+                Ok(Changes::Alike(ids, Box::new(patch)))
             }
             (None, None, Some(changes)) => {
                 check_count("changes", changes.len())?;
