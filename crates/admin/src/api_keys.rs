@@ -1,6 +1,9 @@
-//! API keys: list, create, read, change, delete. A key itself is shown once, in the answer that creates it.
+//! API keys: list, create, read, change, delete. A key itself is shown once, in the answer that makes it.
 
+pub(crate) mod batch;
 mod documents;
+pub(crate) mod lifecycle;
+mod renewal;
 mod views;
 
 use crate::{
@@ -9,18 +12,19 @@ use crate::{
     gate::Caller,
     listing::{self, ListQuery, Order},
     pages::{self, DirectionWord, Page},
-    refusal::{Refusal, RefusalType},
+    refusal::Refusal,
     replies::{self, Tagged},
     state::{Plane, Shared, fresh_uuid},
+    texts,
 };
 use axum::extract::State;
 use documents::{ApiKeyPatch, NewApiKey};
-use domain::{ApiKey, KeyId, KeyState, Timestamp};
+use domain::{ApiKey, KeyId, Timestamp};
 use http::StatusCode;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use store::{
-    Family,
+    Family, Version,
     ledger::KeyTotals,
     records::{Comparison, Filter, TypedRecords, Value, Versioned},
 };
@@ -66,6 +70,9 @@ pub(crate) struct ApiKeyParams {
     /// Which keys; left out: all but the deleted.
     #[param(inline)]
     state: Option<Shown>,
+    /// The id of a user: only keys of this owner.
+    #[param(max_length = 64)]
+    owner: Option<String>,
     /// What the list is ordered by; left out: `created_at`.
     #[param(inline)]
     order: Option<ApiKeyOrder>,
@@ -87,8 +94,10 @@ pub(crate) async fn list(
     Params(params): Params<ApiKeyParams>,
 ) -> Result<axum::Json<Page<ApiKeyView>>, Refusal> {
     let now = plane.now();
+    let mut filters = filters(params.state, now);
+    filters.extend(params.owner.as_deref().map(of_owner).transpose()?);
     let query = ListQuery {
-        filters: filters(params.state, now),
+        filters,
         search: params.q,
         order: Order {
             column: params.order.unwrap_or_default().column(),
@@ -111,15 +120,8 @@ pub(crate) async fn create(
     caller: Caller,
     Document(body): Document<NewApiKey>,
 ) -> Result<replies::Created<IssuedApiKeyView>, Refusal> {
-    let now = plane.now();
-    let issued = vault::api_keys::generate(&plane.given.key_prefix);
-    let clear = issued.clear.expose_secret().to_owned();
-    let key = body.into_key(KeyId::from_uuid(fresh_uuid(now)), issued, &caller.admin, now)?;
-    let version = plane.store().records.add(&key).await?;
-    tracing::info!(key.id = %key.id, admin.id = %caller.admin.id, "an API key was created");
-    let location = format!("{PATH}/{}", key.id);
-    let view = ApiKeyView::new(Versioned { record: key, version }, &KeyTotals::default(), now);
-    Ok(replies::Created { location, version, body: IssuedApiKeyView::new(clear, view) })
+    let (id, version, body) = issued(&plane, &caller, body).await?;
+    Ok(replies::Created { location: format!("{PATH}/{id}"), version, body })
 }
 
 /// Shows a key, a deleted one too.
@@ -149,19 +151,11 @@ pub(crate) async fn change(
     precondition: IfMatch,
     Document(patch): Document<ApiKeyPatch>,
 ) -> Result<Tagged<ApiKeyView>, Refusal> {
-    let now = plane.now();
-    let changed = editing::edit::<ApiKey>(plane.store(), id.as_str(), &precondition, |key| match key.state {
-        KeyState::Deleted { .. } => {
-            Err(Refusal::new(RefusalType::Conflict, "This key was deleted and cannot be changed: create another."))
-        }
-        KeyState::Active | KeyState::Disabled => patch.apply(key, now),
-    });
-    let key = changed.await?.ok_or_else(missing)?;
-    tracing::info!(key.id = %id, admin.id = %caller.admin.id, "an API key was changed");
+    let key = changed(&plane, &caller, &id, &precondition, &patch).await?;
     tagged(&plane, key).await
 }
 
-/// Deletes a key: it is refused from now on and stays in the books. Deleting it again changes nothing.
+/// Deletes a key: it is refused until it is restored, and stays in the books. Deleting it again changes nothing.
 #[utoipa::path(delete, path = "/admin/api-keys/{id}", tag = "API keys", operation_id = "delete_api_key",
     params(("id" = String, Path, description = "The key's id."),
         ("If-Match" = String, Header, description = "Delete it only at this version.")),
@@ -172,17 +166,42 @@ pub(crate) async fn delete(
     PathId(id): PathId<KeyId>,
     precondition: IfMatch,
 ) -> Result<StatusCode, Refusal> {
-    let now = plane.now();
-    let found = editing::find::<ApiKey>(plane.store(), id.as_str()).await?.ok_or_else(missing)?;
-    if matches!(found.record.state, KeyState::Deleted { .. }) {
-        return Ok(StatusCode::NO_CONTENT);
-    }
-    let deleted = editing::edit::<ApiKey>(plane.store(), id.as_str(), &precondition, |key| {
-        Ok(ApiKey { state: KeyState::Deleted { at: now }, updated_at: now, ..key.clone() })
-    });
-    deleted.await?.ok_or_else(missing)?;
-    tracing::info!(key.id = %id, admin.id = %caller.admin.id, "an API key was deleted");
+    lifecycle::deleted(&plane, &caller, &id, &precondition).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes a key as `body` says; it is shown with its secret.
+async fn issued(
+    plane: &Plane,
+    caller: &Caller,
+    body: NewApiKey,
+) -> Result<(KeyId, Version, IssuedApiKeyView), Refusal> {
+    let now = plane.now();
+    let issued = vault::api_keys::generate(&plane.given.key_prefix);
+    let clear = issued.clear.expose_secret().to_owned();
+    let id = KeyId::from_uuid(fresh_uuid(now));
+    let key = body.into_key(id.clone(), issued, &caller.admin, now)?;
+    let version = plane.store().records.add(&key).await?;
+    tracing::info!(key.id = %id, admin.id = %caller.admin.id, "an API key was created");
+    let view = ApiKeyView::new(Versioned { record: key, version }, &KeyTotals::default(), now);
+    Ok((id, version, IssuedApiKeyView::new(clear, view)))
+}
+
+/// Changes a key that is not deleted.
+async fn changed(
+    plane: &Plane,
+    caller: &Caller,
+    id: &KeyId,
+    precondition: &IfMatch,
+    patch: &ApiKeyPatch,
+) -> Result<Versioned<ApiKey>, Refusal> {
+    let now = plane.now();
+    let changed = editing::edit::<ApiKey>(plane.store(), id.as_str(), precondition, |key| {
+        lifecycle::alive(key).and_then(|key| patch.apply(key, now))
+    });
+    let key = changed.await?.ok_or_else(missing)?;
+    tracing::info!(key.id = %id, admin.id = %caller.admin.id, "an API key was changed");
+    Ok(key)
 }
 
 fn missing() -> Refusal {
@@ -220,6 +239,11 @@ fn filters(shown: Option<Shown>, now: Timestamp) -> Vec<Filter> {
             vec![state(Comparison::Equal, "active"), ended]
         }
     }
+}
+
+fn of_owner(id: &str) -> Result<Filter, Refusal> {
+    let owner = texts::owner(id).map_err(|reason| Refusal::parameter("owner", reason))?;
+    Ok(Filter { column: "owner", comparison: Comparison::Equal, value: Value::from(owner.as_str()) })
 }
 
 impl ApiKeyOrder {

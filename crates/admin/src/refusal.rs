@@ -63,7 +63,7 @@ pub(crate) struct ErrorBody {
 
 /// Type, message and details of a refusal.
 #[derive(Debug, Serialize, ToSchema)]
-struct ErrorContent {
+pub(crate) struct ErrorContent {
     /// What kind of refusal.
     r#type: RefusalType,
     /// What happened and what to do next, for people.
@@ -157,6 +157,12 @@ impl Refusal {
         self
     }
 
+    /// What is sent of it; its cause is logged.
+    pub(crate) fn into_content(self) -> ErrorContent {
+        self.log();
+        ErrorContent { r#type: self.r#type, message: self.message, details: self.details }
+    }
+
     fn log(&self) {
         let Some(cause) = &self.cause else { return };
         let cause = chain(cause.as_ref());
@@ -220,15 +226,14 @@ impl From<RecordError> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        self.log();
-        let content = ErrorContent { r#type: self.r#type, message: self.message, details: self.details };
-        let mut response = (self.r#type.status(), Json(ErrorBody { error: content })).into_response();
-        if let Some(wait) = self.retry_after {
+        let (kind, retry_after) = (self.r#type, self.retry_after);
+        let mut response = (kind.status(), Json(ErrorBody { error: self.into_content() })).into_response();
+        if let Some(wait) = retry_after {
             // Rounded up: who comes back a fraction of a second early is refused again.
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
-        if self.r#type.status() == StatusCode::UNAUTHORIZED {
+        if kind.status() == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(http::header::WWW_AUTHENTICATE, scheme);
         }

@@ -1,6 +1,7 @@
 //! What a text may be: names, notes, labels, models. Each bound is stated here once.
 
 use crate::faults::Reason;
+use domain::UserId;
 use std::collections::BTreeSet;
 
 /// Longest name, in characters: it must fit a table's column.
@@ -72,6 +73,11 @@ pub(crate) fn tags(texts: &[String]) -> Result<Vec<String>, Reason> {
         return Err(format!("are too many; keep at most {TAGS_MAX}").into());
     }
     Ok(tags)
+}
+
+/// The id of the user whose something is.
+pub(crate) fn owner(text: &str) -> Result<UserId, Reason> {
+    UserId::parse(text).map_err(|_| "is no id of a user; take one from the list of users".into())
 }
 
 /// Names of models.

@@ -3,7 +3,7 @@
 use crate::faults::Reason;
 
 /// Limits and bindings of the earlier service and of the specification, without underscores and in lower case.
-const UNENFORCED: [&str; 31] = [
+const UNENFORCED: [&str; 30] = [
     "bindings",
     "claudeaccountid",
     "claudeconsoleaccountid",
@@ -19,7 +19,6 @@ const UNENFORCED: [&str; 31] = [
     "monthlycostlimit",
     "multipliers",
     "openaiaccountid",
-    "owner",
     "proxy",
     "queuesize",
     "queuetimeout",
@@ -39,7 +38,8 @@ const UNENFORCED: [&str; 31] = [
 
 /// Why an unknown field is refused.
 pub(crate) fn reason(field: &str) -> Reason {
-    let name = field.replace('_', "").to_ascii_lowercase();
+    // Of an item of a batch the place stands in front: `keys[7].rate_limit`.
+    let name = field.rsplit('.').next().unwrap_or_default().replace('_', "").to_ascii_lowercase();
     if UNENFORCED.contains(&name.as_str()) {
         return "is not known to this version, which does not enforce it yet; leave it out".into();
     }

@@ -34,6 +34,9 @@ pub(crate) struct NewApiKey {
     /// Labels of up to 50 characters.
     #[schema(max_items = 20)]
     tags: Option<Vec<String>>,
+    /// The id of the user whose it is; left out: nobody's.
+    #[schema(max_length = 64)]
+    owner: Option<String>,
     /// When it stops to work. Not beside `expires_after_first_use`.
     expires_at: Option<Instant>,
     /// How long it works once used. Not beside `expires_at`.
@@ -70,6 +73,10 @@ pub(crate) struct ApiKeyPatch {
     #[serde(default)]
     #[schema(value_type = Option<Vec<String>>, max_items = 20)]
     tags: Patch<Vec<String>>,
+    /// The id of the user whose it is; `null`: nobody's.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 64)]
+    owner: Patch<String>,
     /// When it stops to work; `null`: no fixed end.
     #[serde(default)]
     #[schema(value_type = Option<Instant>)]
@@ -109,7 +116,7 @@ impl NewApiKey {
             restricted_models: faults
                 .check("restricted_models", texts::models(&self.restricted_models.unwrap_or_default())),
             tags: faults.check("tags", texts::tags(&self.tags.unwrap_or_default())),
-            owner: None,
+            owner: self.owner.and_then(|id| faults.check("owner", texts::owner(&id).map(Some))),
             expiry,
             state: state(self.active.unwrap_or(true)),
             created_at: now,
@@ -130,6 +137,7 @@ impl ApiKeyPatch {
             texts::models(list)
         });
         faults.patch(&mut key.tags, "tags", &self.tags, |list| texts::tags(list));
+        faults.patch(&mut key.owner, "owner", &self.owner, |id| texts::owner(id).map(Some));
         faults.patch_required(&mut key.name, "name", &self.name, |text| texts::name(text));
         if let Some(word) = self.permissions.clone().or_cleared(PermissionsWord(Permissions::All)) {
             key.permissions = word.0;

@@ -15,7 +15,7 @@ enum StateWord {
     Active,
     /// Switched off by an administrator.
     Disabled,
-    /// Deleted: refused for ever.
+    /// Deleted: refused until it is restored.
     Deleted,
 }
 

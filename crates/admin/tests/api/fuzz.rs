@@ -14,11 +14,18 @@ use serde_json::{Value, json};
 const CASES: u32 = 600;
 
 /// Paths with a place for a segment and a query.
-const PATHS: [&str; 29] = [
+const PATHS: [&str; 36] = [
     "/admin/session",
     "/admin/me/password",
     "/admin/api-keys",
     "/admin/api-keys/{}",
+    "/admin/api-keys/{}/restore",
+    "/admin/api-keys/{}/purge",
+    "/admin/api-keys/{}/regenerate",
+    "/admin/api-keys/{}/renew",
+    "/admin/api-keys/batch",
+    "/admin/api-keys/batch/delete",
+    "/admin/api-keys/batch/restore",
     "/admin/accounts",
     "/admin/accounts/{}",
     "/admin/accounts/{}/test",
@@ -50,7 +57,7 @@ const PATHS: [&str; 29] = [
 static METHODS: [Method; 6] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// Names that mean something somewhere, so that values reach the parsers.
-const NAMES: [&str; 38] = [
+const NAMES: [&str; 45] = [
     "name",
     "description",
     "permissions",
@@ -60,6 +67,13 @@ const NAMES: [&str; 38] = [
     "expires_at",
     "expires_after_first_use",
     "active",
+    "extend_by",
+    "owner",
+    "ids",
+    "patch",
+    "changes",
+    "keys",
+    "id",
     "platform",
     "base_url",
     "api_key",

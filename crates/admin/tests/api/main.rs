@@ -7,6 +7,8 @@ mod api_tokens;
 mod books;
 mod document;
 mod fuzz;
+mod key_batches;
+mod key_lifecycle;
 mod local;
 mod plane;
 mod prices;

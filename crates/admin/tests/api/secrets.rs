@@ -2,6 +2,7 @@
 
 use crate::plane::{PASSWORD, Plane};
 use domain::Role;
+use http::Method;
 use parking_lot::Mutex;
 use serde_json::json;
 use std::{
@@ -37,12 +38,16 @@ impl<'a> MakeWriter<'a> for Log {
 #[tokio::test]
 async fn no_password_token_key_or_credential_is_logged() {
     let log = Log::default();
+    // While there is one subscriber only, an event that another test's thread is the first to meet is switched off for all.
+    let _other = tracing::Dispatch::new(tracing_subscriber::registry());
     let everything = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
     let _guard = tracing::subscriber::set_default(everything);
     let plane = Plane::new().await;
     plane.sign_in("operator", "a wrong secret").await.expect(401);
     let operator = plane.caller(Role::Operator).await;
     let key = operator.post("/admin/api-keys", json!({"name": "k"})).await.expect(201);
+    let path = format!("/admin/api-keys/{}/regenerate", key["id"].as_str().expect("an id"));
+    let regenerated = operator.send(Method::POST, &path, None).await.expect(200);
     let upstream = ScriptedUpstream::start(Script::always(Reply::error(ErrorKind::Authentication))).await;
     let upstream = upstream.expect("starts");
     let account = json!({"platform": "ccr", "name": "a", "base_url": upstream.base_url(), "api_key": "credential-1"});
@@ -55,8 +60,8 @@ async fn no_password_token_key_or_credential_is_logged() {
     operator.post("/admin/me/password", change).await.expect(204);
     let logged = String::from_utf8(log.0.lock().clone()).expect("text");
     assert!(logged.contains("an API key was created") && logged.contains("a sign-in with a wrong name"), "{logged}");
-    let key = key["key"].as_str().expect("the key");
-    let secrets = [PASSWORD, "a wrong secret", "the next secret", operator.token.as_str(), key];
+    let [key, new] = [&key, &regenerated].map(|issued| issued["key"].as_str().expect("the key"));
+    let secrets = [PASSWORD, "a wrong secret", "the next secret", operator.token.as_str(), key, new];
     for secret in secrets.into_iter().chain(["credential-1", "credential-2", "credential-3"]) {
         assert!(!logged.contains(secret), "{secret} is in the log: {logged}");
     }

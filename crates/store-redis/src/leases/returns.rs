@@ -69,7 +69,7 @@ impl Returns {
         id: LeaseId,
     ) {
         let returns = Arc::clone(self);
-        #[expect(clippy::disallowed_methods, reason = "it ends with its call, within the time that calls have")]
+        // Ends with its call, within the time that calls have.
         self.runtime.spawn(async move {
             // Whatever the reply is, and if there is none: giving back what was not taken does nothing.
             let _reply = call.await;
