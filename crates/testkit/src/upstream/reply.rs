@@ -127,7 +127,7 @@ impl Gate {
     ///
     /// # Panics
     ///
-    /// When they have not come within [`ARRIVAL_MAX`]: a test that waits for ever says nothing.
+    /// When they have not come within a minute: a test that waits for ever says nothing.
     pub async fn reached_by(&self, count: usize) {
         let mut arrivals = self.0.arrivals.subscribe();
         let arrival = tokio::time::timeout(ARRIVAL_MAX, arrivals.wait_for(|&arrived| arrived >= count));
