@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use testkit::{HttpClient, RawClient, Script};
 
 /// Operations that are for everybody: signing in, and the description of all the others.
-const OPEN: [(&str, &str); 2] = [("post", "/admin/session"), ("get", "/admin/openapi.json")];
+const OPEN: [(&str, &str); 3] = [("post", "/admin/session"), ("post", "/user/session"), ("get", "/admin/openapi.json")];
 
 /// Requests of the test that sends whole ones.
 const WHOLE_REQUESTS: usize = 2_000;
