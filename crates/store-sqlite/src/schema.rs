@@ -18,8 +18,11 @@ pub(crate) struct Migration(pub(crate) &'static str);
 pub(crate) const VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// Every step, the oldest first. A step that was released never changes.
-pub(crate) const MIGRATIONS: &[Migration] =
-    &[Migration(include_str!("../migrations/0001.sql")), Migration(include_str!("../migrations/0002.sql"))];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration(include_str!("../migrations/0001.sql")),
+    Migration(include_str!("../migrations/0002.sql")),
+    Migration(include_str!("../migrations/0003.sql")),
+];
 
 /// Pages copied at once: nothing else uses the file yet.
 const COPIED_PAGES: i32 = 4096;

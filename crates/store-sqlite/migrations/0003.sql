@@ -1,0 +1,1 @@
+-- The control plane: what keys are bound to and rated by, groups, the audit log, idempotency keys, books by user.
