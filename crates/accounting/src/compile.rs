@@ -59,6 +59,11 @@ impl CompiledPrice {
         Self { standard: rates(&standard, |above| format!("{name}>{above}")), services }
     }
 
+    /// Every rate: the standard ones and those of service tiers.
+    pub(crate) fn rates(&self) -> impl Iterator<Item = &Rate> {
+        self.standard.0.iter().chain(self.services.iter().flat_map(|(_, rates)| &rates.0))
+    }
+
     /// The prices that are stated for a service tier, if any are.
     pub(crate) fn service(&self, tier: ServiceTier) -> Option<&Rates> {
         self.services.iter().find(|(service, _)| *service == tier).map(|(_, rates)| rates)

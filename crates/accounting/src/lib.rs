@@ -2,8 +2,9 @@
 //!
 //! [`PriceTable::embedded`] holds the providers' published list prices; [`PriceTable::with_overrides`] lays the operator's own
 //! over them, read by [`PriceFile::parse`] or [`ModelPrice::parse_json`]. [`PriceTable::price`] says what an attempt cost and
-//! which price that was. The rules, for people: `docs/prices.md`.
+//! which price that was; [`PriceTable::break_down`] finds that price again and tells the classes' parts. The rules, for people: `docs/prices.md`.
 
+mod breakdown;
 mod compile;
 mod cost;
 mod decimal;
@@ -18,6 +19,7 @@ mod price_file;
 mod published;
 mod table;
 
+pub use breakdown::{Breakdown, ClassCost, NamedFactor};
 pub use cost::{ClassCosts, Priced, Pricing};
 pub use error::{PriceError, Problem};
 pub use model_price::{ClassPrices, ModelPrice, ModelPriceParts, PRICE_PICO_MAX, PriceFrom, ServicePrices, Tier};

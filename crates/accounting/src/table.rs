@@ -2,7 +2,7 @@
 //! a new list is a new table.
 
 use crate::{
-    compile::{CompiledPrice, Rates},
+    compile::{CompiledPrice, Rate, Rates},
     cost::{ClassCosts, Factors, Priced, Pricing},
     digest, figures,
     model_price::{ModelPrice, ModelPriceParts, PriceFrom},
@@ -128,6 +128,13 @@ impl PriceTable {
             how,
             classes,
         }
+    }
+
+    /// Every rate of the model with this name in the list.
+    pub(crate) fn rates_of(&self, model: &str) -> impl Iterator<Item = &Rate> {
+        let at = self.entries.binary_search_by(|entry| (*entry.model).cmp(model));
+        let periods = at.ok().into_iter().flat_map(|at| &self.entries[at].periods);
+        periods.flat_map(|period| period.compiled.rates())
     }
 
     fn find(&self, name: &str, dialect: Dialect) -> (&Entry, Match) {

@@ -36,21 +36,8 @@ impl FromRequestParts<Shared> for Visitor {
 /// The client's address; none when neither the connection nor a trusted proxy says it.
 fn of(parts: &Parts, trusted: TrustedHops) -> Option<IpAddr> {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
-    if trusted.0 == 0 {
-        return peer;
-    }
     let lines = parts.headers.get_all("x-forwarded-for").into_iter().filter_map(|line| line.to_str().ok());
-    let entries = lines.flat_map(|line| line.split(',')).map(str::trim).collect::<Vec<_>>();
-    let place = entries.len().checked_sub(usize::from(trusted.0));
-    place.and_then(|place| parse(entries[place])).or(peer)
-}
-
-/// An address, with or without a port.
-fn parse(entry: &str) -> Option<IpAddr> {
-    let address = entry.parse::<IpAddr>().ok();
-    let bare = || entry.strip_prefix('[')?.strip_suffix(']')?.parse::<IpAddr>().ok();
-    let with_port = || entry.parse::<SocketAddr>().ok().map(|address| address.ip());
-    address.or_else(bare).or_else(with_port)
+    protocol::client_address(lines, peer, trusted.0)
 }
 
 #[cfg(test)]

@@ -34,7 +34,6 @@ mod settings;
 mod state;
 mod system;
 mod texts;
-mod throttle;
 mod tokens;
 mod totp;
 mod unenforced;

@@ -9,7 +9,6 @@ use crate::{
     refusal::{Fault, Refusal, RefusalType},
     session,
     state::{Plane, Shared},
-    throttle::Guesser,
     wire::{ClearText, Instant, RoleWord},
 };
 use axum::{Json, extract::State};
@@ -17,6 +16,7 @@ use domain::Admin;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use vault::Guesser;
 
 /// Who is signed in.
 #[derive(Serialize, ToSchema)]

@@ -105,7 +105,10 @@ fn resources() -> Vec<Operation> {
         needs(Operator, routes!(accounts::probe::test)).within(AccountsWrite),
 
         needs(Viewer, routes!(usage::sums)).within(UsageRead),
+        needs(Viewer, routes!(usage::top::top)).within(UsageRead),
+        needs(Viewer, routes!(usage::trend::trend)).within(UsageRead),
         needs(Viewer, routes!(usage::records::list)).within(UsageRead),
+        needs(Viewer, routes!(usage::records::read)).within(UsageRead),
 
         needs(Viewer, routes!(prices::list)).within(PricesRead),
         needs(Viewer, routes!(prices::read)).within(PricesRead),

@@ -174,7 +174,7 @@ fn missing() -> Refusal {
 }
 
 /// What came with the relay, with the operator's own prices of this moment over it.
-async fn effective(plane: &Plane) -> Result<PriceTable, Refusal> {
+pub(crate) async fn effective(plane: &Plane) -> Result<PriceTable, Refusal> {
     let mut own = Vec::new();
     let mut query = PageQuery {
         family: Family::ModelPricing,

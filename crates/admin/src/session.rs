@@ -8,7 +8,6 @@ use crate::{
     refusal::{Refusal, RefusalType},
     state::{Plane, Shared},
     texts,
-    throttle::Guesser,
     tokens::Claims,
     totp::second_factor,
     wire::{ClearText, Instant},
@@ -24,7 +23,7 @@ use store::{
     sessions::SessionSubject,
 };
 use utoipa::ToSchema;
-use vault::{Password, passwords};
+use vault::{Guesser, Password, passwords};
 
 /// Open sessions of one administrator; beyond it the oldest ends.
 pub(crate) const SESSIONS_MAX: usize = 100;

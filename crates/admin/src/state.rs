@@ -1,15 +1,14 @@
 //! What the control plane is given to work with, and the little that it keeps in memory beside it.
 
 use crate::{
-    address::TrustedHops, passwords::PasswordChecks, settings::SettingInForce, system::SystemSource,
-    throttle::Throttle, tokens::TokenKeys,
+    address::TrustedHops, passwords::PasswordChecks, settings::SettingInForce, system::SystemSource, tokens::TokenKeys,
 };
 use accounting::PriceTable;
 use async_trait::async_trait;
 use domain::{Admin, Attempt, Calendar, Timestamp};
-use std::{error::Error, future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{error::Error, future::Future, num::NonZeroU32, pin::Pin, sync::Arc, time::Duration};
 use store::{Clock, Store};
-use vault::{JwtSecret, KeyPrefix, Keyring};
+use vault::{JwtSecret, KeyPrefix, Keyring, Throttle};
 
 /// A future of the composition root.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -62,6 +61,8 @@ pub struct AdminState {
     pub session_lifetime: Duration,
     /// Days, hours and months of the books.
     pub calendar: CalendarSource,
+    /// Days before today whose daily sums and records are kept; none: all.
+    pub retention_days: Option<NonZeroU32>,
     /// What new API keys begin with.
     pub key_prefix: KeyPrefix,
     /// Where account tests are recorded, and what the books wait for.
@@ -94,7 +95,7 @@ pub(crate) type Shared = Arc<Plane>;
 impl Plane {
     pub(crate) fn new(given: AdminState) -> Self {
         let tokens = TokenKeys::new(&given.jwt_secret);
-        Self { given, tokens, throttle: Throttle::default(), passwords: PasswordChecks::default() }
+        Self { given, tokens, throttle: Throttle::for_passwords(), passwords: PasswordChecks::default() }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

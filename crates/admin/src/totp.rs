@@ -9,7 +9,6 @@ use crate::{
     refusal::{Fault, Refusal, RefusalType},
     session,
     state::{Plane, Shared},
-    throttle::Guesser,
     wire::{ClearText, Instant},
 };
 use axum::{Json, extract::State};
@@ -20,7 +19,7 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use store::{Family, RecordError, nouns::AdminTotp, records::TypedRecords};
 use utoipa::ToSchema;
-use vault::{TotpSecret, totp};
+use vault::{Guesser, TotpSecret, totp};
 
 /// What authenticators show beside the user name.
 const ISSUER: &str = "claude-relay";

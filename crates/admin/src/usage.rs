@@ -1,7 +1,13 @@
 //! Usage: sums from the roll-ups, and the records that they are the sums of. Nothing here writes.
 
+mod breakdown;
+mod names;
 mod question;
+mod record;
 pub(crate) mod records;
+mod span;
+pub(crate) mod top;
+pub(crate) mod trend;
 
 use crate::{
     extract::Params,
@@ -11,8 +17,9 @@ use crate::{
 };
 use axum::{Json, extract::State};
 use domain::{Calendar, UserId};
-use question::Question;
+use question::{Only, Question};
 use serde::{Deserialize, Serialize};
+use span::Today;
 use store::ledger::{Dimension, UsageQuery, UsageRow, UsageSums, UsageView};
 use utoipa::ToSchema;
 
@@ -26,16 +33,18 @@ const YEAR_FIRST: &str = "0001";
 #[into_params(parameter_in = Query)]
 pub(crate) struct UsageParams {
     /// What rows are told apart by: `total`, or a list with commas of at most one of `hour`, `day`, `month`, at most one of
-    /// `key`, `account`, `platform`, and `model`. Left out: `total`.
+    /// `key`, `user`, `account`, `platform`, and `model`. Left out: `total`.
     #[param(example = "day,model")]
     pub(crate) by: Option<String>,
     /// The first day (`2026-11-23`), month (`2026-11`) or hour (`2026-11-23T09`), in the relay's time zone. Left out: 29 days,
-    /// 11 months or 23 hours before `to`.
+    /// 11 months or 23 hours before `to`, or the first that is kept: days for the retention, hours for seven days.
     pub(crate) from: Option<String>,
     /// The last one, included. Left out: the present one.
     pub(crate) to: Option<String>,
     /// Only this key, by id.
     pub(crate) key: Option<String>,
+    /// Only this user's keys, by the user's id; as owned when used.
+    pub(crate) user: Option<String>,
     /// Only this account, by id.
     pub(crate) account: Option<String>,
     /// Only this platform.
@@ -69,10 +78,10 @@ pub(crate) struct UsageAnswer {
 }
 
 /// The buckets of a sum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = UsagePeriod)]
-enum PeriodWord {
+pub(crate) enum PeriodWord {
     Hour,
     Day,
     Month,
@@ -87,6 +96,8 @@ struct UsageItem {
     bucket: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     account_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -106,14 +117,14 @@ pub(crate) async fn sums(
     Params(params): Params<UsageParams>,
 ) -> Result<Json<UsageAnswer>, Refusal> {
     let calendar = (plane.given.calendar)();
-    let question = Question::parse(&params, &calendar, plane.now())?;
+    let question = Question::parse(&params, &plane.today(&calendar))?;
     answer(&plane, question, &calendar).await.map(Json)
 }
 
 /// Sums what the keys of `user` have used.
-pub(crate) async fn of_user(plane: &Plane, params: &UsageParams, user: UserId) -> Result<Json<UsageAnswer>, Refusal> {
+pub(crate) async fn of_user(plane: &Plane, params: &UsageParams, user: &UserId) -> Result<Json<UsageAnswer>, Refusal> {
     let calendar = (plane.given.calendar)();
-    let question = Question::parse(params, &calendar, plane.now())?.of_user(user)?;
+    let question = Question::of_user(params, user, &plane.today(&calendar))?;
     answer(plane, question, &calendar).await.map(Json)
 }
 
@@ -152,14 +163,39 @@ fn sum(rows: &[UsageRow]) -> UsageSums {
     })
 }
 
+impl UsageParams {
+    fn only(&self) -> Only<'_> {
+        let Self { key, user, account, platform, .. } = self;
+        Only { key: key.as_deref(), user: user.as_deref(), account: account.as_deref(), platform: platform.as_deref() }
+    }
+}
+
+impl Plane {
+    /// What a question of now is put at.
+    fn today<'a>(&self, calendar: &'a Calendar) -> Today<'a> {
+        Today { calendar, now: self.now(), days_kept: self.given.retention_days }
+    }
+}
+
+impl From<PeriodWord> for store::ledger::Period {
+    fn from(word: PeriodWord) -> Self {
+        match word {
+            PeriodWord::Hour => Self::Hour,
+            PeriodWord::Day => Self::Day,
+            PeriodWord::Month => Self::Month,
+        }
+    }
+}
+
 impl UsageItem {
     fn new(row: UsageRow, view: &UsageView) -> Self {
-        let (key_id, account_id, platform) = match view {
-            UsageView::Keys(_) => (row.subject, None, None),
-            UsageView::Accounts(_) => (None, row.subject, None),
-            UsageView::Global(_) => (None, None, row.subject),
+        let (key_id, user_id, account_id, platform) = match view {
+            UsageView::Keys(_) => (row.subject, None, None, None),
+            UsageView::Users(_) => (None, row.subject, None, None),
+            UsageView::Accounts(_) => (None, None, row.subject, None),
+            UsageView::Global(_) => (None, None, None, row.subject),
         };
-        Self { bucket: row.bucket, key_id, account_id, platform, model: row.model, sums: row.sums.into() }
+        Self { bucket: row.bucket, key_id, user_id, account_id, platform, model: row.model, sums: row.sums.into() }
     }
 }
 

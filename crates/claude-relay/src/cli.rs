@@ -23,6 +23,7 @@ mod sheet;
 mod status;
 mod table;
 mod usage;
+mod user;
 mod way;
 
 pub(crate) use desk::Desk;
@@ -74,12 +75,14 @@ enum Command {
     ApiKey(api_key::ApiKeyArgs),
     /// Accounts at providers
     Account(account::AccountArgs),
-    /// Usage and costs: sums, and with `records` what they are the sums of
+    /// Usage and costs: sums, top lists, trends, and the records that they are the sums of
     Usage(usage::UsageArgs),
     /// Show the settings that hold, and where each comes from
     Settings(Place),
     /// Administrators of the relay
     Admin(admin::AdminArgs),
+    /// People with keys of their own
+    User(user::UserArgs),
     /// Write the completions of a shell to standard output
     Completions(manual::CompletionsArgs),
     /// Write the manual's pages into a directory
@@ -110,6 +113,7 @@ fn obey(command: Command) -> Result<Verdict, CommandError> {
         Command::Usage(args) => desk::at(&args.place, async |desk| usage::run(&args, desk).await),
         Command::Settings(place) => desk::at(&place, settings::run),
         Command::Admin(args) => desk::at(&args.place, async |desk| admin::run(&args, desk).await),
+        Command::User(args) => desk::at(&args.place, async |desk| user::run(&args, desk).await),
         Command::Completions(args) => manual::completions(&args).map(fine),
         Command::Man(args) => manual::pages(&args).map(fine),
     }

@@ -193,6 +193,7 @@ fn admin_state(
         jwt_secret,
         session_lifetime: settings.admin.session_lifetime,
         calendar: calendar_source(&shared.calendar, &shared.clock),
+        retention_days: retention_days(settings),
         key_prefix: settings.api_key_prefix.clone(),
         books: Arc::new(JournalBooks(shared.journal.clone())),
         upstream: shared.client.clone(),
@@ -339,6 +340,8 @@ fn relay_settings(settings: &Settings) -> RelaySettings {
         drain_max: settings.relay.drain.time_max,
         drain_tokens_max: u64::from(settings.relay.drain.tokens_max),
         store_grace: settings.store.grace,
+        trusted_hops: settings.listen.trusted_hops,
+        retention_days: retention_days(settings),
         cooldowns: CooldownRules {
             credential,
             rate_limit,

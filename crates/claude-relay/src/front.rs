@@ -58,7 +58,7 @@ impl Front {
     async fn route(&self, id: RequestId, request: Request<Tapped<Incoming>>, peer: SocketAddr) -> Response<FrontBody> {
         let path = request.uri().path();
         if let Some(route) = Route::of(request.method(), path) {
-            return self.relay.respond(id, route, request).await.map(FrontBody::Relay);
+            return self.relay.respond(id, route, peer.ip(), request).await.map(FrontBody::Relay);
         }
         if is_admin(path) {
             return self.administer(request, peer).await;
@@ -68,7 +68,7 @@ impl Front {
         }
         match (request.method(), path) {
             (&Method::GET, "/") => text(StatusCode::OK, GREETING).map(whole),
-            _ => self.relay.respond(id, Route::Nowhere, request).await.map(FrontBody::Relay),
+            _ => self.relay.respond(id, Route::Nowhere, peer.ip(), request).await.map(FrontBody::Relay),
         }
     }
 

@@ -3,6 +3,7 @@
 //! What all dialects share stands at the top; what only one has stands in its module. Bodies and streams are read
 //! beside the bytes that are forwarded, never instead of them.
 
+mod address;
 pub mod answer;
 pub mod anthropic;
 pub mod client;
@@ -17,6 +18,7 @@ mod skim;
 pub mod sse;
 mod tariff;
 
+pub use address::client_address;
 pub use answer::{Answer, BodyReading, Ending, Meaning, Reading, UpstreamError, UpstreamErrorKind};
 pub use estimate::BYTES_PER_TOKEN;
 pub use keepalive::keepalive;

@@ -47,6 +47,11 @@ pub enum Refusal {
     UnsupportedEncoding,
     /// The request did not arrive in time.
     RequestTimeout,
+    /// There were too many wrong keys.
+    TooManyGuesses {
+        /// When another try is looked at.
+        retry_after: Duration,
+    },
     /// A limit of the key is reached.
     RateLimited {
         /// When another try may succeed.
@@ -150,7 +155,7 @@ impl Refusal {
             Self::RequestTimeout => 408,
             Self::TooLarge { .. } => 413,
             Self::UnsupportedEncoding => 415,
-            Self::RateLimited { .. } => 429,
+            Self::TooManyGuesses { .. } | Self::RateLimited { .. } => 429,
             Self::Internal => 500,
             Self::UpstreamRefused { status, .. } => *status,
             Self::UpstreamFailed => 502,
@@ -194,6 +199,7 @@ impl Refusal {
                 "The request's Content-Encoding is not supported. Send gzip, br, zstd, or no encoding.".into()
             }
             Self::RequestTimeout => "The request did not arrive in time. Send it again.".into(),
+            Self::TooManyGuesses { .. } => "Too many requests came with a wrong API key. Check the key, wait, then try again.".into(),
             Self::RateLimited { .. } => "This API key has reached its limit. Wait, then send the request again.".into(),
             Self::NoAccount { reasons, .. } if reasons.is_empty() => {
                 "No account can serve this request now. Try again later, or ask the relay's administrator.".into()
@@ -238,6 +244,7 @@ impl Refusal {
             | Self::TooLarge { .. }
             | Self::UnsupportedEncoding => false,
             Self::RequestTimeout
+            | Self::TooManyGuesses { .. }
             | Self::RateLimited { .. }
             | Self::NoAccount { .. }
             | Self::Overloaded { .. }
@@ -250,9 +257,10 @@ impl Refusal {
 
     const fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::RateLimited { retry_after } | Self::Overloaded { retry_after } | Self::Busy { retry_after } => {
-                Some(*retry_after)
-            }
+            Self::TooManyGuesses { retry_after }
+            | Self::RateLimited { retry_after }
+            | Self::Overloaded { retry_after }
+            | Self::Busy { retry_after } => Some(*retry_after),
             Self::NoAccount { retry_after, .. } | Self::UpstreamRefused { retry_after, .. } => *retry_after,
             _ => None,
         }

@@ -185,6 +185,7 @@ fn every_refusal() -> Vec<Refusal> {
         Refusal::TooLarge { limit_bytes: 104_857_600 },
         Refusal::UnsupportedEncoding,
         Refusal::RequestTimeout,
+        Refusal::TooManyGuesses { retry_after: Duration::from_secs(10) },
         Refusal::RateLimited { retry_after: Duration::from_secs(3600) },
         Refusal::NoAccount { reasons: String::new(), retry_after: None },
         Refusal::NoAccount { reasons: "2 cooling down (rate_limit)".to_owned(), retry_after: Some(retry_after) },

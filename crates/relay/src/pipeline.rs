@@ -17,13 +17,19 @@ use http_body::Body;
 use journal::Written;
 use protocol::Refusal;
 use scheduling::NoChoice;
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 impl Relay {
-    /// Answers one request of the data plane under `id`, which no other request has. It fails never: what goes wrong is told in the client's dialect.
+    /// Answers one request of the data plane under `id`, which no other request has, from a connection with `peer`. It fails never: what goes wrong is told in the client's dialect.
     ///
     /// Cancel-safe: what was set in motion is settled, whenever this is dropped.
-    pub async fn respond<B>(self: &Arc<Self>, id: RequestId, route: Route, request: Request<B>) -> Response<RelayBody>
+    pub async fn respond<B>(
+        self: &Arc<Self>,
+        id: RequestId,
+        route: Route,
+        peer: IpAddr,
+        request: Request<B>,
+    ) -> Response<RelayBody>
     where
         B: Body<Data = Bytes> + Unpin,
     {
@@ -35,6 +41,10 @@ impl Relay {
             }
             Route::Nowhere => self.refuse(&id, Refusal::NotFound.into()),
             Route::WrongMethod { allow } => self.refuse(&id, Refusal::MethodNotAllowed { allow }.into()),
+            Route::Own(call) => {
+                let (head, _) = request.into_parts();
+                self.tell_own(&id, call, peer, &head).await
+            }
             Route::Call(kind) => match self.enter(id.clone(), kind, request).await {
                 Ok(admission) => self.relay(admission).await,
                 Err(refusal) => self.refuse(&id, refusal.into()),

@@ -17,7 +17,7 @@ use std::{sync::Arc, time::Duration};
 use store::{Clock, Store, StoreError};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use upstream::Client;
-use vault::Keyring;
+use vault::{Keyring, Throttle};
 
 /// How long tasks may take to settle once they are cut off: they wait for nothing then.
 const CUT_MAX: Duration = Duration::from_secs(2);
@@ -59,6 +59,8 @@ pub struct Relay {
     pub(crate) buffers: Budget,
     pub(crate) health: HealthReports,
     pub(crate) held: HeldLeases,
+    /// Slows down guessing of keys where an answer costs nothing.
+    pub(crate) guesses: Throttle,
     /// What clients have set in motion.
     pub(crate) tasks: TaskTracker,
     /// The tasks that run as long as the relay.
@@ -87,6 +89,7 @@ impl Relay {
             prices: Prices::new(prices),
             health: reports,
             held: HeldLeases::default(),
+            guesses: Throttle::for_keys(),
             tasks: TaskTracker::new(),
             upkeep: TaskTracker::new(),
             stop: CancellationToken::new(),

@@ -13,6 +13,8 @@ pub enum Route {
     Hello,
     /// A call that goes to an account.
     Call(AttemptKind),
+    /// A holder's question about its own key.
+    Own(OwnCall),
     /// A path that nobody serves.
     Nowhere,
     /// One of these paths with another method.
@@ -20,6 +22,17 @@ pub enum Route {
         /// The methods that there are.
         allow: &'static str,
     },
+}
+
+/// What a key's holder may ask about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnCall {
+    /// What it has used.
+    Usage,
+    /// What it is and may do.
+    KeyInfo,
+    /// Both, for a page of statistics.
+    Stats,
 }
 
 impl Route {
@@ -31,7 +44,11 @@ impl Route {
 
     fn below_mount(method: &Method, path: &str) -> Option<Self> {
         let call = |allow, kind| if method == allow { Self::Call(kind) } else { Self::WrongMethod { allow } };
+        let own = |call| if method == Method::GET { Self::Own(call) } else { Self::WrongMethod { allow: "GET" } };
         match path {
+            "/v1/usage" => Some(own(OwnCall::Usage)),
+            "/v1/key-info" => Some(own(OwnCall::KeyInfo)),
+            "/v1/stats" => Some(own(OwnCall::Stats)),
             "/v1/messages" => Some(call("POST", AttemptKind::Message)),
             "/v1/messages/count_tokens" => Some(call("POST", AttemptKind::CountTokens)),
             "/v1/models" => Some(call("GET", AttemptKind::ModelList)),
@@ -52,6 +69,8 @@ mod tests {
             assert_eq!(at(Method::POST, "/v1/messages"), Some(Route::Call(AttemptKind::Message)));
             assert_eq!(at(Method::POST, "/v1/messages/count_tokens"), Some(Route::Call(AttemptKind::CountTokens)));
             assert_eq!(at(Method::GET, "/v1/models"), Some(Route::Call(AttemptKind::ModelList)));
+            assert_eq!(at(Method::GET, "/v1/usage"), Some(Route::Own(OwnCall::Usage)));
+            assert_eq!(at(Method::POST, "/v1/stats"), Some(Route::WrongMethod { allow: "GET" }));
             assert_eq!(at(Method::HEAD, "/"), Some(Route::Hello));
             assert_eq!(at(Method::GET, "/v1/messages"), Some(Route::WrongMethod { allow: "POST" }));
         }

@@ -1,7 +1,7 @@
 //! The numbers that the rooms obey. Who configures them is not known here.
 
 use scheduling::CooldownRules;
-use std::time::Duration;
+use std::{num::NonZeroU32, time::Duration};
 
 /// Bounds and times of the corridor.
 #[derive(Debug, Clone)]
@@ -26,6 +26,10 @@ pub struct RelaySettings {
     pub drain_tokens_max: u64,
     /// How long keys that are known go on while the store cannot be asked about them.
     pub store_grace: Duration,
+    /// Proxies of the operator in front of the relay, which tell a client's address.
+    pub trusted_hops: u8,
+    /// Days before today whose daily sums are kept; none: all.
+    pub retention_days: Option<NonZeroU32>,
     /// What failures do to accounts.
     pub cooldowns: CooldownRules,
 }

@@ -15,7 +15,7 @@ use std::{
 use store::{
     Batch, Epoch, Family, Store,
     conformance::Random,
-    ledger::{AttemptFilter, Dimension, KeyFilter, Period, UsageQuery, UsageView},
+    ledger::{AttemptFilter, Dimension, KeyFilter, Period, UsageOrder, UsageQuery, UsageView},
     records::{Changes, Condition, Fields, Value},
 };
 use store_sqlite::SqliteStore;
@@ -100,6 +100,7 @@ async fn questions(store: &Store) {
             to: "2026-12-31".to_owned(),
             model: None,
             group: BTreeSet::from([Dimension::Subject]),
+            order: UsageOrder::Cost,
             limit: 100,
         };
         timed(&format!("usage by day of {name}"), 20, || async {

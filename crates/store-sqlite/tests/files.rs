@@ -261,7 +261,7 @@ async fn pruning_leaves_no_entry_in_the_filter_indexes() {
     let after_all = Day::parse("2026-12-31").expect("a day");
     while ledger.prune(after_all, after_all, 50).await.expect("a step") > 0 {}
     let connection = file(&directory);
-    for index in ["time", "key", "account", "request"] {
+    for index in ["time", "key", "account", "user", "request"] {
         let sql = format!("SELECT count(*) FROM usage_record_by_{index}");
         let left: u64 = connection.query_row(&sql, [], |row| row.get(0)).expect("a count");
         assert_eq!(left, 0, "{index}");

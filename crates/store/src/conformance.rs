@@ -173,6 +173,7 @@ macro_rules! conformance_suite {
             attempts_are_filtered_by_everything_that_a_filter_names
             an_attempt_reads_back_as_it_was_applied
             pruning_takes_old_records_and_leaves_months_and_totals
+            rows_come_in_the_order_that_is_asked_for
             what_the_ledger_cannot_answer_is_refused
         }
         $crate::conformance_suite! { @port $fixture, model:

@@ -39,6 +39,8 @@ pub struct Lineage(pub Arc<str>);
 pub enum UsageView {
     /// By API key (`usage:daily:{date}:{key}:{model}`); of one key, of one user's keys, or of all.
     Keys(KeyFilter),
+    /// By user: the owner of the key when it was used; of one or of all. Records of keys without an owner are of the empty one.
+    Users(Option<UserId>),
     /// By account (`usage:account:{accountId}:{date}`); of one or of all.
     Accounts(Option<AccountId>),
     /// Of the whole relay (`usage:global:{date}`), by model and platform; of one platform or of all.
@@ -72,10 +74,22 @@ pub enum Period {
 pub enum Dimension {
     /// Hour, day or month.
     Bucket,
-    /// Key or account of the view; of the global view the platform.
+    /// Key, user or account of the view; of the global view the platform.
     Subject,
     /// Model.
     Model,
+}
+
+/// Which rows come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum UsageOrder {
+    /// Those with the highest cost at list price.
+    #[default]
+    Cost,
+    /// Those with the most tokens of all classes.
+    Tokens,
+    /// Those with the most requests.
+    Requests,
 }
 
 /// A question to the roll-ups. Both ends are included.
@@ -93,7 +107,9 @@ pub struct UsageQuery {
     pub model: Option<String>,
     /// What rows are told apart by; empty: one row, the total.
     pub group: BTreeSet<Dimension>,
-    /// Rows at most, 1 to [`ROWS_MAX`]; those with the highest cost come first, then by name.
+    /// Which rows come first; of equal ones the first by name.
+    pub order: UsageOrder,
+    /// Rows at most, 1 to [`ROWS_MAX`]: the first ones of the order.
     pub limit: usize,
 }
 
@@ -119,7 +135,7 @@ pub struct UsageSums {
 pub struct UsageRow {
     /// The bucket's name.
     pub bucket: Option<String>,
-    /// Id of the key or account, or the platform's name; empty for records that had none.
+    /// Id of the key, user or account, or the platform's name; empty for records that had none.
     pub subject: Option<String>,
     /// The model's name in the books.
     pub model: Option<String>,
@@ -153,12 +169,18 @@ pub struct AttemptFilter {
     pub request: Option<RequestId>,
     /// By this key.
     pub key: Option<KeyId>,
+    /// By a key that this user owned then.
+    pub user: Option<UserId>,
     /// Over this account.
     pub account: Option<AccountId>,
+    /// Over an account of this platform.
+    pub platform: Option<Platform>,
     /// With this model's name in the books.
     pub model: Option<String>,
     /// That ended so.
     pub outcome: Option<Outcome>,
+    /// That the upstream answered with this HTTP status.
+    pub status: Option<u16>,
 }
 
 /// A place in the list of records: after this record, in the order of the list.
@@ -240,6 +262,26 @@ impl UsageSums {
         self.cost_rated += attempt.cost_rated;
     }
 
+    /// These sums without `part`, which is a part of them; nothing falls below zero.
+    #[must_use]
+    pub fn without(&self, part: &Self) -> Self {
+        let tokens = |class: fn(&TokenUsage) -> u64| class(&self.tokens).saturating_sub(class(&part.tokens));
+        Self {
+            requests: self.requests.saturating_sub(part.requests),
+            attempts: self.attempts.saturating_sub(part.attempts),
+            failures: self.failures.saturating_sub(part.failures),
+            tokens: TokenUsage {
+                input: tokens(|tokens| tokens.input),
+                output: tokens(|tokens| tokens.output),
+                cache_write_5m: tokens(|tokens| tokens.cache_write_5m),
+                cache_write_1h: tokens(|tokens| tokens.cache_write_1h),
+                cache_read: tokens(|tokens| tokens.cache_read),
+            },
+            cost: NanoUsd((self.cost.0 - part.cost.0).max(0)),
+            cost_rated: NanoUsd((self.cost_rated.0 - part.cost_rated.0).max(0)),
+        }
+    }
+
     /// Adds other sums.
     pub fn merge(&mut self, other: &Self) {
         self.requests += other.requests;
@@ -251,6 +293,18 @@ impl UsageSums {
     }
 }
 
+impl UsageOrder {
+    /// What rows with these sums are ordered by, the highest first.
+    #[must_use]
+    pub fn amount(self, sums: &UsageSums) -> i128 {
+        match self {
+            Self::Cost => sums.cost.0,
+            Self::Tokens => sums.tokens.total().into(),
+            Self::Requests => sums.requests.into(),
+        }
+    }
+}
+
 impl AttemptFilter {
     /// Whether `attempt` is one of those asked for.
     #[must_use]
@@ -259,9 +313,12 @@ impl AttemptFilter {
             && self.to.is_none_or(|to| attempt.admitted_at < to)
             && self.request.as_ref().is_none_or(|request| attempt.request_id == *request)
             && self.key.as_ref().is_none_or(|key| attempt.key.as_ref() == Some(key))
+            && self.user.as_ref().is_none_or(|user| attempt.user.as_ref() == Some(user))
             && self.account.as_ref().is_none_or(|account| attempt.account.as_ref() == Some(account))
             && self.model.as_ref().is_none_or(|model| *attempt.model == **model)
+            && self.platform.is_none_or(|platform| attempt.platform == Some(platform))
             && self.outcome.is_none_or(|outcome| attempt.outcome == outcome)
+            && self.status.is_none_or(|status| attempt.status == Some(status))
     }
 }
 

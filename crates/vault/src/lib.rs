@@ -5,6 +5,7 @@
 //! * [`key_check`]: whether the key at hand is the one that the stored values were sealed with.
 //! * [`api_keys`]: making and hashing the keys that clients hold.
 //! * [`passwords`]: hashing and checking what people type.
+//! * [`throttle`]: slowing down those who guess.
 //! * [`totp`]: the codes of a second factor.
 
 pub mod api_keys;
@@ -14,6 +15,7 @@ pub mod keyring;
 pub mod passwords;
 mod random;
 pub mod secrets;
+pub mod throttle;
 pub mod totp;
 
 pub use api_keys::{IssuedKey, KeyPrefix, KeyPrefixError};
@@ -21,4 +23,5 @@ pub use key_check::KeyFit;
 pub use keyring::{Keyring, OpenError, OpenFault, Place};
 pub use passwords::{Password, PasswordError, PasswordHashError};
 pub use secrets::{EncryptionKey, EncryptionKeyError, JwtSecret, JwtSecretError, KeyFingerprint};
+pub use throttle::{Guess, Guesser, Throttle};
 pub use totp::{TotpSecret, TotpSecretError};

@@ -10,7 +10,6 @@ use crate::{
     refusal::{Refusal, RefusalType},
     session,
     state::{Plane, Shared},
-    throttle::Guesser,
     users::{UserView, owned},
 };
 use axum::{Json, extract::State};
@@ -18,6 +17,7 @@ use domain::User;
 use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
+use vault::Guesser;
 
 /// The user who is signed in.
 #[derive(Debug, Serialize, ToSchema)]

@@ -12,7 +12,6 @@ use crate::{
     sessions::{EndedSessionsView, OpenSessionView},
     state::{Plane, Shared},
     texts,
-    throttle::Guesser,
     wire::ClearText,
 };
 use axum::{Json, extract::State};
@@ -25,6 +24,7 @@ use store::{
     sessions::SessionSubject,
 };
 use utoipa::ToSchema;
+use vault::Guesser;
 
 /// An e-mail address and its password.
 #[derive(Deserialize, ToSchema)]

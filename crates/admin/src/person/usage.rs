@@ -20,7 +20,7 @@ pub(crate) struct OwnUsageParams {
     #[param(example = "day,model")]
     by: Option<String>,
     /// The first day (`2026-11-23`), month (`2026-11`) or hour (`2026-11-23T09`), in the relay's time zone. Left out: 29 days,
-    /// 11 months or 23 hours before `to`.
+    /// 11 months or 23 hours before `to`, or the first that is kept: days for the retention, hours for seven days.
     from: Option<String>,
     /// The last one, included. Left out: the present one.
     to: Option<String>,
@@ -41,5 +41,5 @@ pub(crate) async fn sums(
 ) -> Result<Json<UsageAnswer>, Refusal> {
     let OwnUsageParams { by, from, to, model, limit } = params;
     let question = UsageParams { by, from, to, model, limit, ..UsageParams::default() };
-    usage::of_user(&plane, &question, user.id).await
+    usage::of_user(&plane, &question, &user.id).await
 }

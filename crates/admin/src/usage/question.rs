@@ -1,23 +1,19 @@
 //! From the words of a query to a question that the roll-ups can answer. What they cannot is refused, with the way out.
 
-use super::{UsageParams, YEAR_FIRST};
+use super::{
+    UsageParams,
+    span::{Span, Today},
+};
 use crate::{refusal::Refusal, texts};
-use domain::{AccountId, Calendar, Day, Hour, KeyId, Month, Platform, Timestamp, UserId};
-use std::{collections::BTreeSet, time::Duration};
-use store::ledger::{Dimension, KeyFilter, Period, ROWS_MAX, UsageQuery, UsageView};
+use domain::{AccountId, IdError, KeyId, Platform, UserId};
+use std::collections::BTreeSet;
+use store::ledger::{Dimension, KeyFilter, Period, ROWS_MAX, UsageOrder, UsageQuery, UsageView};
 
 /// Rows unless the client asks for another number.
 const LIMIT_DEFAULT: usize = 1000;
 
 /// Rows at most: one less than the ledger gives, so that one more shows whether there are more.
 const LIMIT_MAX: usize = ROWS_MAX - 1;
-
-/// The earliest hour that can be asked for; its beginnings are the earliest day and month.
-const HOUR_FIRST: &str = "0001-01-01T00";
-
-const DAYS_DEFAULT: i32 = 30;
-const HOURS_DEFAULT: Duration = Duration::from_secs(23 * 3600);
-const MONTHS_DEFAULT: usize = 12;
 
 /// A question that makes sense.
 #[derive(Debug)]
@@ -29,20 +25,22 @@ pub(super) struct Question {
     limit: usize,
 }
 
-/// Buckets of one kind, both ends included.
-#[derive(Debug)]
-struct Span {
-    period: Period,
-    from: String,
-    to: String,
-}
-
 /// Whose usage rows are told apart by, or limited to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Subject {
+pub(super) enum Subject {
     Key,
+    User,
     Account,
     Platform,
+}
+
+/// Whose usage sums are limited to.
+#[derive(Debug, Default)]
+pub(super) struct Only<'a> {
+    pub(super) key: Option<&'a str>,
+    pub(super) user: Option<&'a str>,
+    pub(super) account: Option<&'a str>,
+    pub(super) platform: Option<&'a str>,
 }
 
 /// What `by` says.
@@ -54,11 +52,25 @@ struct By {
 }
 
 impl Question {
-    pub(super) fn parse(params: &UsageParams, calendar: &Calendar, now: Timestamp) -> Result<Self, Refusal> {
-        let by = By::parse(params.by.as_deref().unwrap_or("total"))?;
-        let span = Span::parse(by.period, params.from.as_deref(), params.to.as_deref(), calendar, now)?;
-        let view = view(by.subject, params)?;
-        let model = params.model.as_deref().map(|text| texts::model(text)).transpose();
+    pub(super) fn parse(params: &UsageParams, today: &Today<'_>) -> Result<Self, Refusal> {
+        let by = By::parse(params.by.as_deref())?;
+        Self::new(&by, &params.only(), params, today)
+    }
+
+    /// A question about the keys of one user, who cannot tell apart what is not theirs.
+    pub(super) fn of_user(params: &UsageParams, user: &UserId, today: &Today<'_>) -> Result<Self, Refusal> {
+        let by = By::parse(params.by.as_deref())?;
+        if !matches!(by.subject, None | Some(Subject::Key)) {
+            let message = "write `total`, or with commas at most one of hour, day, month, and key, and model";
+            return Err(Refusal::parameter("by", message));
+        }
+        Self::new(&by, &Only { user: Some(user.as_str()), ..Only::default() }, params, today)
+    }
+
+    fn new(by: &By, only: &Only<'_>, params: &UsageParams, today: &Today<'_>) -> Result<Self, Refusal> {
+        let span = Span::parse(by.period, params.from.as_deref(), params.to.as_deref(), today)?;
+        let view = view(by.subject, only)?;
+        let model = model(params.model.as_deref())?;
         let limit = match params.limit.unwrap_or(LIMIT_DEFAULT) {
             limit @ 1..=LIMIT_MAX => limit,
             ROWS_MAX => LIMIT_MAX,
@@ -69,23 +81,7 @@ impl Question {
             by.subject.map(|_| Dimension::Subject),
             by.model.then_some(Dimension::Model),
         ];
-        Ok(Self {
-            view,
-            span,
-            group: group.into_iter().flatten().collect(),
-            model: model.map_err(|reason| Refusal::parameter("model", reason))?,
-            limit,
-        })
-    }
-
-    /// The same question about the keys of one user.
-    pub(super) fn of_user(self, user: UserId) -> Result<Self, Refusal> {
-        let is_by_key = matches!(self.view, UsageView::Keys(_));
-        if self.group.contains(&Dimension::Subject) && !is_by_key {
-            let message = "write `total`, or with commas at most one of hour, day, month, and key, and model";
-            return Err(Refusal::parameter("by", message));
-        }
-        Ok(Self { view: UsageView::Keys(KeyFilter::User(user)), ..self })
+        Ok(Self { view, span, group: group.into_iter().flatten().collect(), model, limit })
     }
 
     /// The question as the ledger is asked: for one row more, which shows whether there are more.
@@ -97,14 +93,15 @@ impl Question {
             to: self.span.to,
             model: self.model,
             group: self.group,
+            order: UsageOrder::Cost,
             limit: self.limit + 1,
         }
     }
 }
 
 impl By {
-    fn parse(text: &str) -> Result<Self, Refusal> {
-        let mut by = Self::default();
+    fn parse(text: Option<&str>) -> Result<Self, Refusal> {
+        let (text, mut by) = (text.unwrap_or("total"), Self::default());
         for word in text.split(',').map(str::trim) {
             let is_new = match word {
                 "total" => text.trim() == "total",
@@ -112,14 +109,15 @@ impl By {
                 "day" => by.period.replace(Period::Day).is_none(),
                 "month" => by.period.replace(Period::Month).is_none(),
                 "key" => by.subject.replace(Subject::Key).is_none(),
+                "user" => by.subject.replace(Subject::User).is_none(),
                 "account" => by.subject.replace(Subject::Account).is_none(),
                 "platform" => by.subject.replace(Subject::Platform).is_none(),
                 "model" => !std::mem::replace(&mut by.model, true),
                 _ => false,
             };
             if !is_new {
-                let message = "write `total`, or with commas at most one of hour, day, month, at most one of key, account, \
-                               platform, and model";
+                let message = "write `total`, or with commas at most one of hour, day, month, at most one of key, user, \
+                               account, platform, and model";
                 return Err(Refusal::parameter("by", message));
             }
         }
@@ -127,39 +125,50 @@ impl By {
     }
 }
 
-/// The roll-up that can tell rows apart by `by` and be limited as `params` say: one subject at a time.
-fn view(by: Option<Subject>, params: &UsageParams) -> Result<UsageView, Refusal> {
+/// The roll-up that can tell rows apart by `by` and be limited to `only`: one subject at a time, but for the keys of a user.
+pub(super) fn view(by: Option<Subject>, only: &Only<'_>) -> Result<UsageView, Refusal> {
     let given = [
-        params.key.as_ref().map(|_| Subject::Key),
-        params.account.as_ref().map(|_| Subject::Account),
-        params.platform.as_ref().map(|_| Subject::Platform),
+        only.key.as_ref().map(|_| Subject::Key),
+        only.user.as_ref().map(|_| Subject::User),
+        only.account.as_ref().map(|_| Subject::Account),
+        only.platform.as_ref().map(|_| Subject::Platform),
     ];
     let mut subjects = given.into_iter().flatten().chain(by).collect::<Vec<_>>();
     subjects.dedup();
-    let subject = match subjects.as_slice() {
-        [] => Subject::Platform,
-        [subject] => *subject,
+    let user = id("user", only.user, UserId::parse)?;
+    Ok(match (subjects.as_slice(), user) {
+        ([Subject::User, Subject::Key], Some(user)) if only.key.is_none() => UsageView::Keys(KeyFilter::User(user)),
+        ([], _) => UsageView::Global(None),
+        ([Subject::Key], _) => {
+            UsageView::Keys(id("key", only.key, KeyId::parse)?.map_or(KeyFilter::All, KeyFilter::Key))
+        }
+        ([Subject::User], user) => UsageView::Users(user),
+        ([Subject::Account], _) => UsageView::Accounts(id("account", only.account, AccountId::parse)?),
+        ([Subject::Platform], _) => UsageView::Global(platform(only.platform)?),
         _ => {
-            let message = "sums are kept by key, by account or by platform, not by two of them at once; \
-                           `/admin/usage/records` takes all filters together";
+            let message = "sums are kept by key, by user, by account or by platform, not by two of them at once, but for \
+                           the keys of a user; `/admin/usage/records` takes all filters together";
             return Err(Refusal::parameter("by", message));
         }
-    };
-    let no_id = |name| Refusal::parameter(name, "it is no id; take one from the list");
-    Ok(match subject {
-        Subject::Key => UsageView::Keys(match params.key.as_deref() {
-            None => KeyFilter::All,
-            Some(id) => KeyFilter::Key(KeyId::parse(id).map_err(|_| no_id("key"))?),
-        }),
-        Subject::Account => {
-            let id = params.account.as_deref().map(AccountId::parse).transpose();
-            UsageView::Accounts(id.map_err(|_| no_id("account"))?)
-        }
-        Subject::Platform => UsageView::Global(match params.platform.as_deref() {
-            None => None,
-            Some(name) => Some(Platform::parse(name).ok_or_else(no_platform)?),
-        }),
     })
+}
+
+/// An id that a parameter gives.
+pub(super) fn id<T>(
+    name: &'static str,
+    text: Option<&str>,
+    parse: impl FnOnce(&str) -> Result<T, IdError>,
+) -> Result<Option<T>, Refusal> {
+    text.map(parse).transpose().map_err(|_| Refusal::parameter(name, "it is no id; take one from the list"))
+}
+
+/// A model's name that a parameter gives.
+pub(super) fn model(text: Option<&str>) -> Result<Option<String>, Refusal> {
+    text.map(texts::model).transpose().map_err(|reason| Refusal::parameter("model", reason))
+}
+
+fn platform(text: Option<&str>) -> Result<Option<Platform>, Refusal> {
+    text.map(|name| Platform::parse(name).ok_or_else(no_platform)).transpose()
 }
 
 fn no_platform() -> Refusal {
@@ -167,131 +176,17 @@ fn no_platform() -> Refusal {
     Refusal::parameter("platform", format!("write one of {}", names.join(", ")))
 }
 
-/// A bucket's name as it was written: its form says of which kind it is.
-#[derive(Debug, Clone, Copy)]
-enum Bucket {
-    Hour(Hour),
-    Day(Day),
-    Month(Month),
-}
-
-impl Bucket {
-    fn parse(name: &'static str, text: &str) -> Result<Self, Refusal> {
-        let hour = || Hour::parse(text).map(Self::Hour);
-        let day = || Day::parse(text).map(Self::Day);
-        let month = || Month::parse(text).map(Self::Month);
-        let message = "write a day such as 2026-11-23, a month such as 2026-11, or an hour such as 2026-11-23T09, \
-                       of the years 0001 to 9999";
-        let bucket = hour().or_else(day).or_else(month).filter(|_| text >= YEAR_FIRST);
-        bucket.ok_or_else(|| Refusal::parameter(name, message))
-    }
-
-    const fn period(self) -> Period {
-        match self {
-            Self::Hour(_) => Period::Hour,
-            Self::Day(_) => Period::Day,
-            Self::Month(_) => Period::Month,
-        }
-    }
-}
-
-impl Span {
-    /// The kind of bucket that `by` names, else that of the ends, else days.
-    fn parse(
-        by: Option<Period>,
-        from: Option<&str>,
-        to: Option<&str>,
-        calendar: &Calendar,
-        now: Timestamp,
-    ) -> Result<Self, Refusal> {
-        let from = from.map(|text| Bucket::parse("from", text)).transpose()?;
-        let to = to.map(|text| Bucket::parse("to", text)).transpose()?;
-        let period = by.or(from.map(Bucket::period)).or(to.map(Bucket::period)).unwrap_or(Period::Day);
-        let ends = match period {
-            Period::Hour => hours(from, to, calendar, now),
-            Period::Day => days(from, to, calendar, now),
-            Period::Month => months(from, to, calendar, now),
-        };
-        let (from, to) = ends.ok_or_else(|| {
-            Refusal::parameter("from", "`from` and `to` are of another kind than `by` asks, or differ in kind")
-        })?;
-        // Names of one kind are in the order of time.
-        if from > to {
-            return Err(Refusal::parameter("from", "it is after `to`; exchange the two"));
-        }
-        // A default span that begins before the first year is cut.
-        let first = &HOUR_FIRST[..to.len().min(HOUR_FIRST.len())];
-        Ok(Self { period, from: from.max(first.to_owned()), to })
-    }
-}
-
-fn hours(from: Option<Bucket>, to: Option<Bucket>, calendar: &Calendar, now: Timestamp) -> Option<(String, String)> {
-    let to = match to {
-        None => calendar.hour(now).to_string(),
-        Some(Bucket::Hour(hour)) => hour.to_string(),
-        Some(Bucket::Day(day)) => format!("{day}T23"),
-        Some(Bucket::Month(_)) => return None,
-    };
-    let from = match from {
-        None => {
-            let last = Hour::parse(&to).map(|hour| calendar.start_of(hour.day()).plus(hour_of_day(&to)))?;
-            calendar.hour(last.minus(HOURS_DEFAULT)).to_string()
-        }
-        Some(Bucket::Hour(hour)) => hour.to_string(),
-        Some(Bucket::Day(day)) => format!("{day}T00"),
-        Some(Bucket::Month(_)) => return None,
-    };
-    Some((from, to))
-}
-
-/// From the start of the day to the hour that a name such as `2026-11-23T09` ends with.
-fn hour_of_day(name: &str) -> Duration {
-    let hour = name.rsplit('T').next().and_then(|hour| hour.parse().ok()).unwrap_or(0);
-    Duration::from_secs(3600 * hour)
-}
-
-fn days(from: Option<Bucket>, to: Option<Bucket>, calendar: &Calendar, now: Timestamp) -> Option<(String, String)> {
-    let to = match to {
-        None => calendar.day(now),
-        Some(Bucket::Day(day)) => day,
-        Some(Bucket::Hour(_) | Bucket::Month(_)) => return None,
-    };
-    let from = match from {
-        None => to.plus_days(1 - DAYS_DEFAULT),
-        Some(Bucket::Day(day)) => day,
-        Some(Bucket::Hour(_) | Bucket::Month(_)) => return None,
-    };
-    Some((from.to_string(), to.to_string()))
-}
-
-fn months(from: Option<Bucket>, to: Option<Bucket>, calendar: &Calendar, now: Timestamp) -> Option<(String, String)> {
-    let to = match to {
-        None => calendar.day(now).month(),
-        Some(Bucket::Month(month)) => month,
-        Some(Bucket::Day(day)) => day.month(),
-        Some(Bucket::Hour(_)) => return None,
-    };
-    let from = match from {
-        None => (1..MONTHS_DEFAULT).fold(to, |month, _| before(month)),
-        Some(Bucket::Month(month)) => month,
-        Some(Bucket::Day(day)) => day.month(),
-        Some(Bucket::Hour(_)) => return None,
-    };
-    Some((from.to_string(), to.to_string()))
-}
-
-/// The month before.
-fn before(month: Month) -> Month {
-    Day::parse(&format!("{month}-01")).map_or(month, |first| first.plus_days(-1).month())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::{Calendar, Timestamp};
+    use std::num::NonZeroU32;
 
     fn ask(params: &UsageParams) -> Result<UsageQuery, Refusal> {
         let now = Timestamp::parse_rfc3339("2026-11-23T09:30:00Z").expect("RFC 3339");
-        Question::parse(params, &Calendar::utc(), now).map(Question::into_query)
+        let calendar = Calendar::utc();
+        let today = Today { calendar: &calendar, now, days_kept: NonZeroU32::new(30) };
+        Question::parse(params, &today).map(Question::into_query)
     }
 
     fn by(text: &str) -> UsageParams {
@@ -330,11 +225,12 @@ mod tests {
     }
 
     #[test]
-    fn a_default_span_does_not_begin_before_the_first_year() {
-        for (to, from) in [("0001-01-01", "0001-01-01"), ("0001-01", "0001-01"), ("0001-01-01T05", "0001-01-01T00")] {
-            let params = UsageParams { to: Some(to.to_owned()), ..UsageParams::default() };
-            assert_eq!(ask(&params).expect("a question").from, from);
-        }
+    fn the_keys_of_a_user_can_be_told_apart() {
+        let of_user = |text| ask(&UsageParams { user: Some("u1".to_owned()), ..by(text) }).expect("a question").view;
+        let user = UserId::parse("u1").expect("an id");
+        assert_eq!(of_user("key"), UsageView::Keys(KeyFilter::User(user.clone())));
+        assert_eq!(of_user("day,model"), UsageView::Users(Some(user)));
+        assert_eq!(ask(&by("user")).expect("a question").view, UsageView::Users(None));
     }
 
     #[test]

@@ -1,26 +1,38 @@
 //! The ledger's records: one per upstream attempt, filtered and paged.
 
-use super::YEAR_FIRST;
+use super::{
+    YEAR_FIRST,
+    names::{Kind, Names},
+    question::{id, model},
+    record::RecordView,
+};
 use crate::{
     cursor,
-    extract::Params,
+    extract::{Params, PathId},
     listing,
     pages::Page,
+    prices,
     refusal::Refusal,
-    state::Shared,
-    texts,
-    wire::{
-        AttemptKindWord, DialectWord, FailureWord, Instant, OutcomeWord, PlatformWord, SourceWord, TokensView, Usd,
-    },
+    state::{Plane, Shared},
+    wire::{OutcomeWord, PlatformWord, SumsView},
 };
 use axum::{Json, extract::State};
-use domain::{AccountId, Attempt, Calendar, Day, IdError, KeyId, RequestId, Timestamp};
+use domain::{AccountId, Attempt, Calendar, Day, KeyId, RequestId, Timestamp, UserId};
 use serde::{Deserialize, Serialize};
-use store::ledger::{AttemptCursor, AttemptFilter};
+use std::time::Duration;
+use store::ledger::{AttemptCursor, AttemptFilter, PAGE_RECORDS_MAX, UsageSums};
 use utoipa::ToSchema;
 
 /// What cursors of this list are marked with.
 const LIST: &str = "usage_records";
+
+const PATH: &str = "/admin/usage/records";
+
+/// How far a record's instant may lie from the one that its request's id was made at: the clocks of nodes and servers differ.
+const ID_AGE_MAX: Duration = Duration::from_secs(10 * 60);
+
+/// Pages that are looked through for one request: an engine without an index of requests looks at many records for a page.
+const PAGES_MAX: usize = 10;
 
 /// A question for records.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -33,13 +45,21 @@ pub(crate) struct RecordParams {
     to: Option<String>,
     /// By this key, by id.
     key: Option<String>,
+    /// By a key that this user owned then, by the user's id.
+    user: Option<String>,
     /// Over this account, by id.
     account: Option<String>,
+    /// Over an account of this platform.
+    #[param(inline)]
+    platform: Option<PlatformWord>,
     /// With this model, by its name in the books.
     model: Option<String>,
     /// That ended so.
     #[param(inline)]
     outcome: Option<OutcomeWord>,
+    /// That the upstream answered with this HTTP status.
+    #[param(minimum = 100, maximum = 599)]
+    status: Option<u16>,
     /// Of this request.
     request_id: Option<String>,
     /// `next_cursor` of the page before.
@@ -49,60 +69,8 @@ pub(crate) struct RecordParams {
     limit: Option<usize>,
 }
 
-/// One upstream attempt, or a request that came to none.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = UsageRecord)]
-pub(crate) struct RecordView {
-    /// The request; its attempts share it.
-    request_id: String,
-    /// 1 for the first; 0 when the request came to no attempt.
-    attempt_no: u8,
-    /// Whether the client's answer came from this attempt: true once per request.
-    r#final: bool,
-    kind: AttemptKindWord,
-    key_id: Option<String>,
-    /// The user whose key it was, if a user's.
-    user_id: Option<String>,
-    account_id: Option<String>,
-    platform: Option<PlatformWord>,
-    dialect: DialectWord,
-    /// The model's name in the books: a name of the price table, or `other`.
-    model: String,
-    /// The model as the client named it.
-    model_requested: String,
-    /// The model as it was sent upstream; empty when nothing was sent.
-    model_upstream: String,
-    /// Whether the client asked for a stream.
-    stream: bool,
-    /// The one accounting instant: window, day, month and price go by it.
-    admitted_at: Instant,
-    started_at: Instant,
-    ended_at: Instant,
-    duration_ms: u64,
-    /// Milliseconds from its start to the first byte of upstream content.
-    first_byte_ms: Option<u32>,
-    outcome: OutcomeWord,
-    /// Why, if it did not complete.
-    failure: Option<FailureWord>,
-    /// The upstream's HTTP status, if one came.
-    status: Option<u16>,
-    usage: TokensView,
-    usage_source: SourceWord,
-    /// Cost at list price.
-    cost_usd: Usd,
-    /// Cost times the operator's multipliers: what limits go by.
-    rated_cost_usd: Usd,
-    /// Which price was used, or why none was.
-    price: String,
-    /// The client's `User-Agent`.
-    client: String,
-    upstream_request_id: String,
-    /// Why this account was chosen, or why the request was refused.
-    note: String,
-}
-
 /// Lists records, the latest first.
-#[utoipa::path(get, path = "/admin/usage/records", tag = "Usage", operation_id = "list_usage_records",
+#[utoipa::path(get, path = PATH, tag = "Usage", operation_id = "list_usage_records",
     params(RecordParams), responses((status = 200, body = Page<RecordView>, description = "A page of records.")))]
 pub(crate) async fn list(
     State(plane): State<Shared>,
@@ -113,33 +81,30 @@ pub(crate) async fn list(
     let filter = filter(params, &(plane.given.calendar)())?;
     plane.given.books.delivered().await;
     let page = plane.store().ledger.attempts(&filter, after.as_ref(), limit).await?;
+    let table = prices::effective(&plane).await?;
     Ok(Json(Page {
-        items: page.attempts.into_iter().map(RecordView::from).collect(),
+        items: page.attempts.into_iter().map(|attempt| RecordView::new(attempt, &table)).collect(),
         next_cursor: page.next.as_ref().map(write_cursor),
     }))
 }
 
 fn filter(params: RecordParams, calendar: &Calendar) -> Result<AttemptFilter, Refusal> {
-    let model = params.model.as_deref().map(|text| texts::model(text)).transpose();
+    if params.status.is_some_and(|status| !(100..600).contains(&status)) {
+        return Err(Refusal::parameter("status", "write an HTTP status from 100 to 599"));
+    }
     Ok(AttemptFilter {
         from: params.from.map(|text| instant("from", &text, 0, calendar)).transpose()?,
         // A day as the end is included: the filter ends before the next one.
         to: params.to.map(|text| instant("to", &text, 1, calendar)).transpose()?,
-        request: id("request_id", params.request_id, RequestId::parse)?,
-        key: id("key", params.key, KeyId::parse)?,
-        account: id("account", params.account, AccountId::parse)?,
-        model: model.map_err(|reason| Refusal::parameter("model", reason))?,
+        request: id("request_id", params.request_id.as_deref(), RequestId::parse)?,
+        key: id("key", params.key.as_deref(), KeyId::parse)?,
+        user: id("user", params.user.as_deref(), UserId::parse)?,
+        account: id("account", params.account.as_deref(), AccountId::parse)?,
+        platform: params.platform.map(|word| word.0),
+        model: model(params.model.as_deref())?,
         outcome: params.outcome.map(|word| word.0),
+        status: params.status,
     })
-}
-
-fn id<T>(
-    name: &'static str,
-    text: Option<String>,
-    parse: impl FnOnce(&str) -> Result<T, IdError>,
-) -> Result<Option<T>, Refusal> {
-    let parsed = text.map(|text| parse(&text)).transpose();
-    parsed.map_err(|_| Refusal::parameter(name, "it is no id; take one from the list"))
 }
 
 /// An instant, or the start of the day so many days after the one given.
@@ -162,39 +127,85 @@ fn read_cursor(text: &str) -> Result<AttemptCursor, Refusal> {
     Ok(AttemptCursor { admitted_at: Timestamp::from_ms(at), request_id, attempt_no })
 }
 
-impl From<Attempt> for RecordView {
-    fn from(attempt: Attempt) -> Self {
-        let duration = attempt.ended_at.since(attempt.started_at);
-        Self {
-            request_id: attempt.request_id.to_string(),
-            attempt_no: attempt.attempt_no,
-            r#final: attempt.is_final,
-            kind: attempt.kind.into(),
-            key_id: attempt.key.map(|id| id.to_string()),
-            user_id: attempt.user.map(|id| id.to_string()),
-            account_id: attempt.account.map(|id| id.to_string()),
-            platform: attempt.platform.map(Into::into),
-            dialect: attempt.dialect.into(),
-            model: attempt.model.to_string(),
-            model_requested: attempt.model_requested.to_string(),
-            model_upstream: attempt.model_upstream.to_string(),
-            stream: attempt.streamed,
-            admitted_at: Instant(attempt.admitted_at),
-            started_at: Instant(attempt.started_at),
-            ended_at: Instant(attempt.ended_at),
-            duration_ms: u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
-            first_byte_ms: attempt.first_byte_ms,
-            outcome: attempt.outcome.into(),
-            failure: attempt.failure.map(Into::into),
-            status: attempt.status,
-            usage: attempt.usage.into(),
-            usage_source: attempt.usage_source.into(),
-            cost_usd: Usd(attempt.cost),
-            rated_cost_usd: Usd(attempt.cost_rated),
-            price: attempt.price.to_string(),
-            client: attempt.client.to_string(),
-            upstream_request_id: attempt.upstream_request_id.to_string(),
-            note: attempt.note.to_string(),
+/// A request with everything that was tried for it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsageRequest)]
+pub(crate) struct RequestView {
+    request_id: String,
+    /// What people call the key; null where there is no such record any more.
+    key_name: Option<String>,
+    /// What people call the user; null where there is no such record.
+    user_name: Option<String>,
+    /// In the order in which they were made; the last one that is `final` is what the client was told.
+    attempts: Vec<AttemptView>,
+    /// All attempts together.
+    total: SumsView,
+}
+
+/// One attempt of a request.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsageAttempt)]
+struct AttemptView {
+    #[serde(flatten)]
+    record: RecordView,
+    /// What people call the account; null where there is no such record any more.
+    account_name: Option<String>,
+}
+
+/// Reads a request: each attempt, why its account was chosen, and what it cost.
+#[utoipa::path(get, path = "/admin/usage/records/{id}", tag = "Usage", operation_id = "read_usage_request",
+    params(("id" = String, Path, description = "The request's id, as `x-request-id` gave it.")),
+    responses((status = 200, body = RequestView, description = "The request with its attempts.")))]
+pub(crate) async fn read(
+    State(plane): State<Shared>,
+    PathId(request): PathId<RequestId>,
+) -> Result<Json<RequestView>, Refusal> {
+    plane.given.books.delivered().await;
+    let mut attempts = attempts_of(&plane, &request).await?;
+    attempts.sort_by_key(|attempt| attempt.attempt_no);
+    let Some(first) = attempts.first() else { return Err(Refusal::missing("request", PATH)) };
+    let mut names = Names::default();
+    let key_name = names.of(&plane, Kind::Key, first.key.as_ref().map_or("", KeyId::as_str)).await?;
+    let user_name = names.of(&plane, Kind::User, first.user.as_ref().map_or("", UserId::as_str)).await?;
+    let table = prices::effective(&plane).await?;
+    let (mut total, mut views) = (UsageSums::default(), Vec::with_capacity(attempts.len()));
+    for attempt in attempts {
+        total.add(&attempt);
+        let account = attempt.account.as_ref().map_or("", AccountId::as_str);
+        let account_name = names.of(&plane, Kind::Account, account).await?;
+        views.push(AttemptView { record: RecordView::new(attempt, &table), account_name });
+    }
+    Ok(Json(RequestView { request_id: request.to_string(), key_name, user_name, attempts: views, total: total.into() }))
+}
+
+/// The records of a request: looked for where its id says that they are, then everywhere.
+async fn attempts_of(plane: &Plane, request: &RequestId) -> Result<Vec<Attempt>, Refusal> {
+    let anywhere = AttemptFilter { request: Some(request.clone()), ..AttemptFilter::default() };
+    let near = made_at(request).map(|at| AttemptFilter {
+        from: Some(at.minus(ID_AGE_MAX)),
+        to: Some(at.plus(ID_AGE_MAX)),
+        ..anywhere.clone()
+    });
+    for filter in near.into_iter().chain([anywhere]) {
+        let (mut found, mut after) = (Vec::new(), None);
+        for _ in 0..PAGES_MAX {
+            let page = plane.store().ledger.attempts(&filter, after.as_ref(), PAGE_RECORDS_MAX).await?;
+            found.extend(page.attempts);
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        if !found.is_empty() {
+            return Ok(found);
         }
     }
+    Ok(Vec::new())
+}
+
+/// When an id was made, if it is one that tells (UUID, version 7).
+fn made_at(request: &RequestId) -> Option<Timestamp> {
+    let (seconds, nanos) = uuid::Uuid::parse_str(request.as_str()).ok()?.get_timestamp()?.to_unix();
+    let ms = i64::try_from(seconds).ok()?.checked_mul(1000)?;
+    Some(Timestamp::from_ms(ms.checked_add(i64::from(nanos / 1_000_000))?))
 }

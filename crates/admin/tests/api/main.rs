@@ -18,5 +18,6 @@ mod session;
 mod sessions;
 mod system;
 mod totp;
+mod trends;
 mod usage;
 mod users;

@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use std::{
+    num::NonZeroU32,
     sync::{Arc, LazyLock},
     time::Duration,
 };
@@ -187,6 +188,7 @@ fn state(store: &Store, clock: &ManualClock, keyring: &Arc<Keyring>, changed: &A
         jwt_secret: JwtSecret::generate(),
         session_lifetime: Duration::from_secs(24 * 3600),
         calendar: Arc::new(Calendar::utc),
+        retention_days: NonZeroU32::new(30),
         key_prefix: KeyPrefix::default(),
         books: Arc::new(TestBooks::new(Arc::clone(&store.ledger))),
         upstream: upstream::Client::new(Timeouts { connect: Duration::from_secs(5), head: Duration::from_secs(30) }),

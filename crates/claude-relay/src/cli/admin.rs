@@ -11,7 +11,7 @@ use crate::cli::{
     listing::{self, ListFlags},
     one::{self, Condition},
     place::Place,
-    secret::SecretFlags,
+    secret::PasswordFlags,
     table::{Cell, texts},
 };
 use http::Method;
@@ -75,15 +75,6 @@ enum AdminCommand {
     },
 }
 
-#[derive(Debug, clap::Args)]
-struct PasswordFlags {
-    /// Ask for the password instead of making one
-    #[arg(long)]
-    password: bool,
-    #[command(flatten)]
-    source: SecretFlags,
-}
-
 /// Does what is asked.
 pub(crate) async fn run(args: &AdminArgs, desk: &Desk) -> Result<Verdict, CommandError> {
     match &args.command {
@@ -123,13 +114,4 @@ fn row(admin: &Value) -> Vec<Cell> {
         figures::minute(&admin["created_at"]).into(),
         figures::text(&admin["id"]).into(),
     ]
-}
-
-impl PasswordFlags {
-    fn write(&self, name: &str, draft: &mut Draft) -> Result<(), CommandError> {
-        if self.password || self.source.is_given() {
-            draft.put_secret("password", &self.source.read(&format!("Password of `{name}` (not shown)"))?);
-        }
-        Ok(())
-    }
 }

@@ -6,6 +6,9 @@ use std::fmt::Write;
 /// Fractions of a block from the left: eighths.
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
+/// Letters of a sparkline, from nothing to the largest.
+const STEPS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+
 /// Blocks of the longest bar.
 const BAR_BLOCKS: u64 = 12;
 
@@ -46,7 +49,11 @@ pub(crate) fn nanos(value: &Value) -> Option<i128> {
 
 /// A cost, rounded to hundredths of a cent: `$12.3457`; a dash where there is none.
 pub(crate) fn cost(value: &Value) -> String {
-    let Some(nanos) = nanos(value) else { return "-".to_owned() };
+    nanos(value).map_or_else(|| "-".to_owned(), cost_of)
+}
+
+/// A cost in nano-dollars, rounded the same way.
+pub(crate) fn cost_of(nanos: i128) -> String {
     let parts = (nanos.abs() + 50_000) / 100_000;
     let sign = if nanos < 0 { "-" } else { "" };
     if nanos != 0 && parts == 0 {
@@ -106,6 +113,14 @@ pub(crate) fn bar(part: i128, whole: i128) -> String {
     format!("{}{}", "█".repeat(blocks), EIGHTHS[rest])
 }
 
+/// A letter for each amount, as high as it is beside the largest; what is there shows.
+pub(crate) fn sparkline(amounts: &[i128]) -> String {
+    let largest = amounts.iter().copied().max().unwrap_or_default().max(1);
+    let steps = i128::try_from(STEPS.len()).unwrap_or(1);
+    let step = |amount: i128| (amount.max(0) * (steps - 1) + largest - 1) / largest;
+    amounts.iter().map(|amount| STEPS[usize::try_from(step(*amount)).unwrap_or_default()]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,6 +157,12 @@ mod tests {
     fn the_largest_has_the_longest_bar_and_what_is_there_shows() {
         assert_eq!((bar(10, 10).chars().count(), bar(1, 1_000_000), bar(0, 10)), (12, "▏".to_owned(), String::new()));
         assert_eq!(bar(5, 10), "██████");
+    }
+
+    #[test]
+    fn a_sparkline_has_a_letter_for_each_amount() {
+        assert_eq!(sparkline(&[0, 1, 500, 1000]), " ▁▄█");
+        assert_eq!((sparkline(&[0, 0]), sparkline(&[])), ("  ".to_owned(), String::new()));
     }
 
     #[test]

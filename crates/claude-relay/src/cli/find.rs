@@ -26,6 +26,10 @@ const ID_BYTES_MAX: usize = 64;
 pub(crate) const ADMINS: Collection =
     Collection { path: "/admin/admins", noun: "administrator", name: "username", command: "admin list" };
 
+/// Who has keys of their own.
+pub(crate) const USERS: Collection =
+    Collection { path: "/admin/users", noun: "user", name: "email", command: "user list" };
+
 /// A kind of thing that the API keeps.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Collection {

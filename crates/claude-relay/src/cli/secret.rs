@@ -3,6 +3,7 @@
 use crate::cli::{
     CommandError,
     console::{ask_secret, read_secret},
+    fields::Draft,
 };
 use secrecy::SecretString;
 use std::{
@@ -39,5 +40,25 @@ impl SecretFlags {
             )
             .into()),
         }
+    }
+}
+
+/// The password of somebody who signs in: made by the relay, unless one is given.
+#[derive(Debug, clap::Args)]
+pub(crate) struct PasswordFlags {
+    /// Ask for the password instead of making one
+    #[arg(long)]
+    password: bool,
+    #[command(flatten)]
+    source: SecretFlags,
+}
+
+impl PasswordFlags {
+    /// Writes the password for `name`, if one is given.
+    pub(crate) fn write(&self, name: &str, draft: &mut Draft) -> Result<(), CommandError> {
+        if self.password || self.source.is_given() {
+            draft.put_secret("password", &self.source.read(&format!("Password of `{name}` (not shown)"))?);
+        }
+        Ok(())
     }
 }

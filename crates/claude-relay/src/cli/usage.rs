@@ -1,11 +1,14 @@
-//! `claude-relay usage`: sums with a bar for each, and the records that they are the sums of.
+//! `claude-relay usage`: sums with a bar for each, top lists and trends, and the records that they are the sums of.
+
+mod top;
+mod trend;
 
 use crate::cli::{
     CommandError, Desk, Verdict,
-    api::Query,
+    api::{Query, below},
     console::{Form, print, print_document},
     figures,
-    find::{ACCOUNTS, API_KEYS, Collection},
+    find::{ACCOUNTS, API_KEYS, Collection, USERS},
     listing,
     place::Place,
     table::{Cell, Column, Table, Tone, numbers, texts},
@@ -29,11 +32,20 @@ pub(crate) struct UsageArgs {
 enum UsageCommand {
     /// Show records, the latest first: one for each call to a provider
     Records(RecordFlags),
+    /// Show a request with every attempt: why its account was chosen or it was refused, and what it cost class by class
+    Request {
+        /// Its id, as `x-request-id` gave it and `records` shows it with --json
+        id: String,
+    },
+    /// Show who or what used most
+    Top(top::TopFlags),
+    /// Show how usage went over time
+    Trend(trend::TrendFlags),
 }
 
 #[derive(Debug, clap::Args)]
 struct SumFlags {
-    /// What is told apart: total, or with commas one of hour, day, month, one of key, account, platform, and model
+    /// What is told apart: total, or with commas one of hour, day, month, one of key, user, account, platform, and model
     #[arg(long, value_name = "LIST", default_value = "day")]
     by: String,
     /// The first day, month or hour, in the relay's time zone [default: 30 days, 12 months or 24 hours back]
@@ -45,6 +57,9 @@ struct SumFlags {
     /// Only of this key, by id or name
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
+    /// Only of keys of this user, by id or address
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
     /// Only of this account, by id or name
     #[arg(long, value_name = "ACCOUNT")]
     account: Option<String>,
@@ -70,12 +85,21 @@ struct RecordFlags {
     /// Only of this key, by id or name
     #[arg(long, value_name = "KEY")]
     key: Option<String>,
+    /// Only of keys of this user, by id or address
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
     /// Only of this account, by id or name
     #[arg(long, value_name = "ACCOUNT")]
     account: Option<String>,
+    /// Only of this platform
+    #[arg(long, value_name = "PLATFORM")]
+    platform: Option<String>,
     /// Only of this model
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
+    /// Only with this status of the provider's answer
+    #[arg(long, value_name = "STATUS")]
+    status: Option<u16>,
     /// Only with this end: completed, truncated, refused, abandoned, crashed
     #[arg(long, value_name = "OUTCOME")]
     outcome: Option<String>,
@@ -95,6 +119,9 @@ pub(crate) async fn run(args: &UsageArgs, desk: &Desk) -> Result<Verdict, Comman
     match &args.command {
         None => show_sums(desk, &args.sums).await?,
         Some(UsageCommand::Records(flags)) => show_records(desk, flags).await?,
+        Some(UsageCommand::Request { id }) => desk.show(&desk.api.get(below("/admin/usage/records", id)).await?)?,
+        Some(UsageCommand::Top(flags)) => top::show(desk, flags).await?,
+        Some(UsageCommand::Trend(flags)) => trend::show(desk, flags).await?,
     }
     Ok(Verdict::Fine)
 }
@@ -112,6 +139,7 @@ async fn show_sums(desk: &Desk, flags: &SumFlags) -> Result<(), CommandError> {
         .with("from", flags.from.as_ref())
         .with("to", flags.to.as_ref())
         .with("key", id_of(desk, API_KEYS, flags.key.as_deref()).await?)
+        .with("user", id_of(desk, USERS, flags.user.as_deref()).await?)
         .with("account", id_of(desk, ACCOUNTS, flags.account.as_deref()).await?)
         .with("platform", flags.platform.as_ref())
         .with("model", flags.model.as_ref())
@@ -121,21 +149,30 @@ async fn show_sums(desk: &Desk, flags: &SumFlags) -> Result<(), CommandError> {
         return print_document(&answer.text);
     }
     let names = Names::of(desk, &answer.document["items"]).await?;
-    let mut text = sums(&answer.document, &names).render(&desk.console);
     let document = &answer.document;
-    let [from, to, zone] = ["from", "to", "time_zone"].map(|name| figures::text(&document[name]));
-    for part in [from, " to ", to, ", ", zone, "\n"] {
-        text.push_str(part);
-    }
+    let mut text = sums(document, &names).render(&desk.console);
+    text.push_str(&range(document));
     if document["truncated"] == true {
         text.push_str("there are more rows: the same with a larger --limit; the total counts them\n");
     }
     print(&text)
 }
 
+/// The range of an answer, as a line of its own.
+fn range(document: &Value) -> String {
+    let [from, to, zone] = ["from", "to", "time_zone"].map(|name| figures::text(&document[name]));
+    format!("{from} to {to}, {zone}\n")
+}
+
 /// What tells rows apart: the field, its title, and how it is called.
-const DIMENSIONS: [(&str, &str); 5] =
-    [("bucket", "WHEN"), ("key_id", "KEY"), ("account_id", "ACCOUNT"), ("platform", "PLATFORM"), ("model", "MODEL")];
+const DIMENSIONS: [(&str, &str); 6] = [
+    ("bucket", "WHEN"),
+    ("key_id", "KEY"),
+    ("user_id", "USER"),
+    ("account_id", "ACCOUNT"),
+    ("platform", "PLATFORM"),
+    ("model", "MODEL"),
+];
 
 const SUMS: [(&str, &str); 7] = [
     ("requests", "REQUESTS"),
@@ -155,13 +192,7 @@ fn sums(document: &Value, names: &Names) -> Table {
     if told.is_empty() {
         columns.push(texts(""));
     }
-    // Where there is little room, tokens go first, from the right.
-    columns.extend(
-        SUMS.iter()
-            .zip(0..)
-            .map(|((_, title), rank)| if rank < 2 { numbers(title) } else { numbers(title).spare(rank) }),
-    );
-    columns.extend([numbers("COST"), texts("").spare(1)]);
+    columns.extend(sum_columns());
     let mut table = Table::new(columns);
     let largest = items.iter().filter_map(|item| figures::nanos(&item["cost_usd"])).max().unwrap_or_default();
     for item in items.iter().filter(|_| !told.is_empty()) {
@@ -179,6 +210,15 @@ fn sums(document: &Value, names: &Names) -> Table {
     table
 }
 
+/// The columns of sums, with one for a bar at the end. Where there is little room, tokens go first, from the right.
+fn sum_columns() -> Vec<Column> {
+    let counts = SUMS
+        .iter()
+        .zip(0..)
+        .map(|((_, title), rank)| if rank < 2 { numbers(title) } else { numbers(title).spare(rank) });
+    counts.chain([numbers("COST"), texts("").spare(1)]).collect()
+}
+
 fn sum_cells(sums: &Value) -> Vec<Cell> {
     let counts = SUMS.iter().map(|(field, _)| Cell::from(figures::count(&sums[*field])));
     counts.chain([Cell::from(figures::cost(&sums["cost_usd"]))]).collect()
@@ -189,8 +229,11 @@ async fn show_records(desk: &Desk, flags: &RecordFlags) -> Result<(), CommandErr
         .with("from", flags.from.as_ref())
         .with("to", flags.to.as_ref())
         .with("key", id_of(desk, API_KEYS, flags.key.as_deref()).await?)
+        .with("user", id_of(desk, USERS, flags.user.as_deref()).await?)
         .with("account", id_of(desk, ACCOUNTS, flags.account.as_deref()).await?)
+        .with("platform", flags.platform.as_ref())
         .with("model", flags.model.as_ref())
+        .with("status", flags.status)
         .with("outcome", flags.outcome.as_ref())
         .with("request_id", flags.request_id.as_ref())
         .with("limit", Some(flags.limit))
@@ -247,9 +290,10 @@ fn record_row(record: &Value, names: &Names) -> Vec<Cell> {
     ]
 }
 
-/// What people call the keys and accounts in an answer.
+/// What people call the keys, users and accounts in an answer.
 struct Names {
     keys: BTreeMap<String, String>,
+    users: BTreeMap<String, String>,
     accounts: BTreeMap<String, String>,
 }
 
@@ -259,8 +303,11 @@ impl Names {
             let items = items.as_array().into_iter().flatten();
             items.filter_map(|item| item[field].as_str()).map(str::to_owned).collect()
         };
-        let keys = API_KEYS.names(&desk.api, ids("key_id")).await?;
-        Ok(Self { keys, accounts: ACCOUNTS.names(&desk.api, ids("account_id")).await? })
+        Ok(Self {
+            keys: API_KEYS.names(&desk.api, ids("key_id")).await?,
+            users: USERS.names(&desk.api, ids("user_id")).await?,
+            accounts: ACCOUNTS.names(&desk.api, ids("account_id")).await?,
+        })
     }
 
     /// The name behind an id, or what stands there.
@@ -268,6 +315,7 @@ impl Names {
         let text = figures::text_or_dash(value);
         let named = match field {
             "key_id" => self.keys.get(text),
+            "user_id" => self.users.get(text),
             "account_id" => self.accounts.get(text),
             _ => None,
         };

@@ -10,3 +10,4 @@ mod redis;
 mod site;
 mod socket;
 mod usage;
+mod users;

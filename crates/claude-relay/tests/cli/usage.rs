@@ -12,7 +12,10 @@ async fn a_request_is_in_the_sums_and_in_the_records_under_its_names() {
     let mut site = Site::running().await;
     let upstream = ScriptedUpstream::start(Script::always(Reply::message(Answer::hello()))).await.unwrap();
     accounts::create(&site, "main", &upstream.base_url()).await;
-    let key = site.document(&["api-key", "create", "laptop"]).await["key"].as_str().unwrap().to_owned();
+    let user = site.document(&["user", "create", "mira@example.com", "--name", "Mira"]).await;
+    let owner = format!("owner={}", user["id"].as_str().unwrap());
+    let key = site.document(&["api-key", "create", "laptop", "--set", &owner]).await;
+    let key = key["key"].as_str().unwrap().to_owned();
     let client = HttpClient::new(site.relay.as_ref().unwrap().base_url());
     let body = json!({"model": MODEL, "max_tokens": 16, "messages": [{"role": "user", "content": "Hello"}]});
     let headers = [("x-api-key", key.as_str()), ("anthropic-version", "2023-06-01")];
@@ -28,6 +31,20 @@ async fn a_request_is_in_the_sums_and_in_the_records_under_its_names() {
         let records = site.said(&["usage", "records", "--key", "laptop", "--outcome", "completed"]).await;
         assert!(records.contains("laptop") && records.contains("main") && records.contains(MODEL), "{records}");
         assert_eq!(site.document(&["usage", "records"]).await["items"][0]["outcome"], json!("completed"));
+        let record = site.document(&["usage", "records", "--user", "mira@example.com", "--status", "200"]).await;
+        let id = record["items"][0]["request_id"].as_str().unwrap();
+        let request = site.said(&["usage", "request", id]).await;
+        assert!(request.contains("cost_breakdown.output.cost_usd") && request.contains("main"), "{request}");
+        for (by, name) in [("key", "laptop"), ("user", "Mira"), ("account", "main"), ("model", MODEL)] {
+            for order in ["cost", "tokens", "requests"] {
+                let top = site.said(&["usage", "top", "--by", by, "--order", order]).await;
+                assert!(top.contains(name) && top.contains('█') && top.contains("total"), "{by}: {top}");
+                let trend = site.said(&["usage", "trend", "--by", by, "--order", order]).await;
+                assert!(trend.contains(name) && trend.contains('█') && trend.contains("all others"), "{by}: {trend}");
+            }
+        }
+        let whole = site.document(&["usage", "trend", "--period", "hour"]).await;
+        assert_eq!(whole["buckets"].as_array().unwrap().len(), 24);
         // Once more on the directory that it leaves.
         if site.relay.is_some() {
             site.stop().await;

@@ -17,6 +17,7 @@ mod headers;
 mod keep_alive;
 mod keys;
 mod load;
+mod own;
 mod shutdown;
 mod stalls;
 mod support;

@@ -26,6 +26,8 @@ mod keep_alive;
 mod keys;
 #[path = "../corridor/load.rs"]
 mod load;
+#[path = "../corridor/own.rs"]
+mod own;
 #[path = "../corridor/shutdown.rs"]
 mod shutdown;
 #[path = "../corridor/stalls.rs"]

@@ -13,6 +13,10 @@ use store::{
 
 const OPERATION: &str = "sum up usage";
 
+/// Roll-ups that are read at once: a question about every key must neither hold all their replies in memory nor keep the
+/// servers from other calls.
+const ROLL_UPS_AT_ONCE: usize = 4096;
+
 /// A roll-up to be read: its key, and what it is told apart by as far as its name says it.
 struct Source {
     key: String,
@@ -31,18 +35,20 @@ impl RedisLedger {
     pub(super) async fn sum_up(&self, query: &UsageQuery) -> Result<Vec<UsageRow>, StoreError> {
         let sources = match &query.view {
             UsageView::Keys(KeyFilter::Key(key)) => self.of_one_key(query, key.as_str()).await?,
-            UsageView::Keys(_) => self.of_all_keys(query).await?,
+            UsageView::Keys(_) | UsageView::Users(_) => self.of_all_keys(query).await?,
             UsageView::Accounts(Some(account)) => self.of_one_account(query, account.as_str()).await?,
             UsageView::Accounts(None) => self.of_all_accounts(query).await?,
             UsageView::Global(_) => self.of_the_relay(query).await?,
         };
         let mut rows = Rows::new(query);
-        let calls = sources.iter().map(|source| Call::command("HGETALL").arg(&source.key)).collect();
-        let replies = self.0.all(Lane::Bulk, OPERATION, calls).await?;
-        for (source, reply) in sources.iter().zip(replies) {
-            let fields: HashMap<String, i64> = parsed(OPERATION, reply)?;
-            for (field, amount) in &fields {
-                rows.add(source, field, *amount);
+        for sources in sources.chunks(ROLL_UPS_AT_ONCE) {
+            let calls = sources.iter().map(|source| Call::command("HGETALL").arg(&source.key)).collect();
+            let replies = self.0.all(Lane::Bulk, OPERATION, calls).await?;
+            for (source, reply) in sources.iter().zip(replies) {
+                let fields: HashMap<String, i64> = parsed(OPERATION, reply)?;
+                for (field, amount) in &fields {
+                    rows.add(source, field, *amount);
+                }
             }
         }
         Ok(rows.answer())
@@ -144,7 +150,9 @@ impl<'a> Rows<'a> {
         let (sum, group) = field.split_once(GROUP).unwrap_or((field, ""));
         let (subject, model) = match &self.query.view {
             UsageView::Keys(KeyFilter::User(user)) if user.as_str() != group => return,
+            UsageView::Users(Some(user)) if user.as_str() != group => return,
             UsageView::Keys(_) => (source.subject.as_deref(), source.model.as_deref()),
+            UsageView::Users(_) => (Some(group), source.model.as_deref()),
             UsageView::Accounts(_) => (source.subject.as_deref(), Some(group)),
             UsageView::Global(only) => {
                 let (platform, model) = group.split_once(GROUP).unwrap_or((group, ""));
@@ -167,11 +175,12 @@ impl<'a> Rows<'a> {
         add(self.rows.entry(names).or_default(), sum, amount);
     }
 
-    /// The rows, the highest cost first, then by name.
+    /// The rows in the order of the question, of equal ones the first by name.
     fn answer(self) -> Vec<UsageRow> {
         let mut rows: Vec<_> = self.rows.into_iter().collect();
         rows.sort_by(|(names, sums), (others, theirs)| {
-            (Reverse(sums.cost), names).cmp(&(Reverse(theirs.cost), others))
+            let amount = |sums| Reverse(self.query.order.amount(sums));
+            (amount(sums), names).cmp(&(amount(theirs), others))
         });
         rows.truncate(self.query.limit);
         rows.into_iter().map(|([bucket, subject, model], sums)| UsageRow { bucket, subject, model, sums }).collect()

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use store::{
     Batch, Epoch, Family, Records, Session, Store,
     conformance::{Random, attempts},
-    ledger::{AttemptFilter, Dimension, KeyFilter, Period, UsageQuery, UsageView},
+    ledger::{AttemptFilter, Dimension, KeyFilter, Period, UsageOrder, UsageQuery, UsageView},
     records::{Condition, Direction, Fields, PageQuery, Value},
     sessions::SessionSubject,
 };
@@ -131,6 +131,7 @@ async fn answers(store: &Store) -> String {
         to: to.to_owned(),
         model: None,
         group: [Dimension::Bucket, Dimension::Subject, Dimension::Model].into(),
+        order: UsageOrder::Cost,
         limit: 5000,
     };
     let mut told = Vec::new();

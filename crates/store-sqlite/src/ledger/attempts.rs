@@ -110,9 +110,12 @@ impl Conditions {
         conditions.add("admitted_at < ?", filter.to.map(|to| to.as_ms().into()));
         conditions.add("request_id = ?", filter.request.as_ref().map(|id| text(id.as_str())));
         conditions.add("key_id = ?", filter.key.as_ref().map(|id| text(id.as_str())));
+        conditions.add("user_id = ?", filter.user.as_ref().map(|id| text(id.as_str())));
         conditions.add("account_id = ?", filter.account.as_ref().map(|id| text(id.as_str())));
         conditions.add("model = ?", filter.model.as_deref().map(text));
+        conditions.add("platform = ?", filter.platform.map(|platform| text(platform.as_str())));
         conditions.add("outcome = ?", filter.outcome.map(|outcome| text(outcome.as_str())));
+        conditions.add("status = ?", filter.status.map(|status| i64::from(status).into()));
         if let Some(after) = after {
             conditions.add("(admitted_at, request_id, attempt_no) < (?, ?, ?)", Some(after.admitted_at.as_ms().into()));
             conditions.1.extend([text(after.request_id.as_str()), i64::from(after.attempt_no).into()]);

@@ -20,24 +20,28 @@ const LAG_RECORDS_MAX: i64 = 131_072;
 const ENDS: &str =
     "SELECT through, max(through, coalesce((SELECT max(id) FROM usage_record), 0)) FROM usage_record_indexed";
 
-const INSERTS: [&str; 4] = [
+const INSERTS: [&str; 5] = [
     "INSERT INTO usage_record_by_time (instant, record_id) SELECT admitted_at, id FROM usage_record
         WHERE id > ?1 AND id <= ?2 ORDER BY admitted_at, id",
     "INSERT INTO usage_record_by_key (subject, instant, record_id) SELECT key_id, admitted_at, id FROM usage_record
         WHERE id > ?1 AND id <= ?2 AND key_id IS NOT NULL ORDER BY key_id, admitted_at, id",
     "INSERT INTO usage_record_by_account (subject, instant, record_id) SELECT account_id, admitted_at, id FROM usage_record
         WHERE id > ?1 AND id <= ?2 AND account_id IS NOT NULL ORDER BY account_id, admitted_at, id",
+    "INSERT INTO usage_record_by_user (subject, instant, record_id) SELECT user_id, admitted_at, id FROM usage_record
+        WHERE id > ?1 AND id <= ?2 AND user_id IS NOT NULL ORDER BY user_id, admitted_at, id",
     "INSERT INTO usage_record_by_request (subject, instant, record_id) SELECT request_id, admitted_at, id FROM usage_record
         WHERE id > ?1 AND id <= ?2 ORDER BY request_id, admitted_at, id",
 ];
 
-const REMOVALS: [&str; 4] = [
+const REMOVALS: [&str; 5] = [
     "DELETE FROM usage_record_by_time WHERE record_id = ?1
         AND instant = (SELECT admitted_at FROM usage_record WHERE id = ?1)",
     "DELETE FROM usage_record_by_key WHERE record_id = ?1
         AND (subject, instant) = (SELECT key_id, admitted_at FROM usage_record WHERE id = ?1)",
     "DELETE FROM usage_record_by_account WHERE record_id = ?1
         AND (subject, instant) = (SELECT account_id, admitted_at FROM usage_record WHERE id = ?1)",
+    "DELETE FROM usage_record_by_user WHERE record_id = ?1
+        AND (subject, instant) = (SELECT user_id, admitted_at FROM usage_record WHERE id = ?1)",
     "DELETE FROM usage_record_by_request WHERE record_id = ?1
         AND (subject, instant) = (SELECT request_id, admitted_at FROM usage_record WHERE id = ?1)",
 ];
@@ -93,10 +97,13 @@ pub(super) fn remove(connection: &Connection, id: i64) -> Result<(), StoreError>
 
 /// The index that answers `filter` best, and its subject if it has one.
 pub(super) fn best(filter: &AttemptFilter) -> (&'static str, Option<&str>) {
-    match (&filter.request, &filter.key, &filter.account) {
-        (Some(request), ..) => ("usage_record_by_request", Some(request.as_str())),
-        (None, Some(key), _) => ("usage_record_by_key", Some(key.as_str())),
-        (None, None, Some(account)) => ("usage_record_by_account", Some(account.as_str())),
+    if let Some(request) = &filter.request {
+        return ("usage_record_by_request", Some(request.as_str()));
+    }
+    match (&filter.key, &filter.account, &filter.user) {
+        (Some(key), ..) => ("usage_record_by_key", Some(key.as_str())),
+        (None, Some(account), _) => ("usage_record_by_account", Some(account.as_str())),
+        (None, None, Some(user)) => ("usage_record_by_user", Some(user.as_str())),
         (None, None, None) => ("usage_record_by_time", None),
     }
 }

@@ -9,7 +9,7 @@ use crate::{
     error::StoreFailure,
     ledger::{
         AttemptCursor, AttemptFilter, BATCH_RECORDS_MAX, Dimension, KeyFilter, KeyTotals, PAGE_RECORDS_MAX, Period,
-        ROWS_MAX, UsageQuery, UsageRow, UsageSums, UsageView,
+        ROWS_MAX, UsageOrder, UsageQuery, UsageRow, UsageSums, UsageView,
     },
 };
 use domain::{Attempt, Calendar, Day, NanoUsd, Outcome, Platform, Timestamp};
@@ -39,7 +39,8 @@ fn total(view: UsageView, period: Period) -> UsageQuery {
         Period::Month => ("2026-11", "2026-12"),
     };
     let (from, to) = (from.to_owned(), to.to_owned());
-    UsageQuery { view, period, from, to, model: None, group: BTreeSet::new(), limit: ROWS_MAX }
+    let order = UsageOrder::Cost;
+    UsageQuery { view, period, from, to, model: None, group: BTreeSet::new(), order, limit: ROWS_MAX }
 }
 
 async fn all_sums(ledger: &dyn Ledger) -> UsageSums {
@@ -80,7 +81,7 @@ fn answer(query: &UsageQuery, attempts: &[Attempt]) -> Vec<UsageRow> {
         }
     }
     let mut rows: Vec<_> = rows.into_iter().collect();
-    rows.sort_by_key(|(names, sums)| (Reverse(sums.cost), names.clone()));
+    rows.sort_by_key(|(names, sums)| (Reverse(query.order.amount(sums)), names.clone()));
     rows.truncate(query.limit);
     rows.into_iter().map(|([bucket, subject, model], sums)| UsageRow { bucket, subject, model, sums }).collect()
 }
@@ -89,12 +90,14 @@ fn answer(query: &UsageQuery, attempts: &[Attempt]) -> Vec<UsageRow> {
 fn subject(view: &UsageView, attempt: &Attempt) -> Option<String> {
     let name = |id: Option<String>| id.unwrap_or_default();
     let key = name(attempt.key.as_ref().map(ToString::to_string));
+    let user = name(attempt.user.as_ref().map(ToString::to_string));
     let account = name(attempt.account.as_ref().map(ToString::to_string));
     let platform = name(attempt.platform.map(|platform| platform.to_string()));
     match view {
         UsageView::Keys(KeyFilter::All) => Some(key),
         UsageView::Keys(KeyFilter::Key(only)) => (attempt.key.as_ref() == Some(only)).then_some(key),
         UsageView::Keys(KeyFilter::User(only)) => (attempt.user.as_ref() == Some(only)).then_some(key),
+        UsageView::Users(only) => only.as_ref().is_none_or(|only| user == only.as_str()).then_some(user),
         UsageView::Accounts(only) => only.as_ref().is_none_or(|only| account == only.as_str()).then_some(account),
         UsageView::Global(only) => only.is_none_or(|only| platform == only.as_str()).then_some(platform),
     }
@@ -234,6 +237,9 @@ pub async fn every_roll_up_is_the_sum_of_the_records(mut fixture: impl Fixture) 
         UsageView::Keys(KeyFilter::All),
         UsageView::Keys(KeyFilter::Key(key(1))),
         UsageView::Keys(KeyFilter::User(user(1))),
+        UsageView::Users(None),
+        UsageView::Users(Some(user(0))),
+        UsageView::Users(Some(user(77))),
         UsageView::Accounts(None),
         UsageView::Accounts(Some(account(2))),
         UsageView::Global(None),
@@ -286,6 +292,26 @@ pub async fn rows_come_with_the_highest_cost_first_and_up_to_the_limit(fixture: 
     assert_eq!(all_sums(&*ledger).await, UsageSums::default());
     applied(&*ledger, &batch("e", 1, records.clone())).await;
     assert_eq!(ledger.usage(&query).await.expect("an answer"), answer(&query, &records));
+}
+
+/// Rows come in the order that is asked for, of equal ones the first by name.
+pub async fn rows_come_in_the_order_that_is_asked_for(fixture: impl Fixture) {
+    let ledger = fixture.store().ledger;
+    let mut records = attempts(0, 80, &mut Random::new(14));
+    for record in &mut records {
+        record.usage.input %= 3;
+        (record.usage.output, record.usage.cache_read) = (0, 0);
+        (record.usage.cache_write_5m, record.usage.cache_write_1h) = (0, 0);
+    }
+    applied(&*ledger, &batch("e", 1, records.clone())).await;
+    for order in [UsageOrder::Cost, UsageOrder::Tokens, UsageOrder::Requests] {
+        for view in [UsageView::Keys(KeyFilter::All), UsageView::Users(None), UsageView::Global(None)] {
+            for group in [BTreeSet::from([Dimension::Subject]), [Dimension::Subject, Dimension::Model].into()] {
+                let query = UsageQuery { group, order, limit: 4, ..total(view.clone(), Period::Day) };
+                assert_eq!(ledger.usage(&query).await.expect("an answer"), answer(&query, &records), "{query:?}");
+            }
+        }
+    }
 }
 
 /// Totals of keys are the sums of their records: over all time, and rated by day, week and month.
@@ -379,6 +405,11 @@ pub async fn attempts_are_filtered_by_everything_that_a_filter_names(fixture: im
         AttemptFilter { account: Some(account(2)), from: Some(at(86_400_000)), ..any() },
         AttemptFilter { model: Some("other".to_owned()), outcome: Some(Outcome::Refused), ..any() },
         AttemptFilter { key: Some(key(77)), ..any() },
+        AttemptFilter { user: Some(user(1)), ..any() },
+        AttemptFilter { user: Some(user(0)), key: Some(key(1)), ..any() },
+        AttemptFilter { platform: Some(Platform::Ccr), ..any() },
+        AttemptFilter { status: Some(200), to: Some(at(86_400_000)), ..any() },
+        AttemptFilter { status: Some(404), ..any() },
     ];
     for filter in filters {
         let expected = latest_first(records.iter().filter(|record| filter.passes(record)).cloned().collect());

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Batch, Epoch, Family, LeaseSubject, RecordError, Store, StoreError, Version,
-    ledger::{AttemptFilter, Dimension, KeyFilter, Period, UsageQuery, UsageView},
+    ledger::{AttemptFilter, Dimension, KeyFilter, Period, UsageOrder, UsageQuery, UsageView},
     limits::{Charge, Counter, LimitSubject},
     records::{Changes, Comparison, Condition, Direction, Filter, PageQuery, Value},
     sessions::SessionSubject,
@@ -245,6 +245,7 @@ fn usage_query(random: &mut Random) -> UsageQuery {
     let views = [
         UsageView::Keys(KeyFilter::All),
         UsageView::Keys(KeyFilter::User(user(1))),
+        UsageView::Users(None),
         UsageView::Accounts(Some(account(1))),
         UsageView::Global(None),
     ];
@@ -263,6 +264,7 @@ fn usage_query(random: &mut Random) -> UsageQuery {
             .into_iter()
             .filter(|_| random.below(2) > 0)
             .collect(),
+        order: *random.one_of(&[UsageOrder::Cost, UsageOrder::Tokens, UsageOrder::Requests]),
         limit: usize::try_from(1 + random.below(30)).expect("a small number"),
     }
 }

@@ -85,16 +85,18 @@ impl Ledger for MemoryLedger {
         }
         for (roll_up, sums) in self.0.lock().roll_ups.iter().filter(|(roll_up, _)| asked_for(query, roll_up)) {
             let told = |dimension, name: &String| query.group.contains(&dimension).then(|| name.clone());
+            let subject = if matches!(query.view, UsageView::Users(_)) { &roll_up.user } else { &roll_up.subject };
             let names = [
                 told(Dimension::Bucket, &roll_up.bucket),
-                told(Dimension::Subject, &roll_up.subject),
+                told(Dimension::Subject, subject),
                 told(Dimension::Model, &roll_up.model),
             ];
             rows.entry(names).or_default().merge(sums);
         }
         let mut rows: Vec<_> = rows.into_iter().collect();
         rows.sort_by(|(names, sums), (others, theirs)| {
-            (Reverse(sums.cost), names).cmp(&(Reverse(theirs.cost), others))
+            let amount = |sums| Reverse(query.order.amount(sums));
+            (amount(sums), names).cmp(&(amount(theirs), others))
         });
         rows.truncate(query.limit);
         Ok(rows.into_iter().map(|([bucket, subject, model], sums)| UsageRow { bucket, subject, model, sums }).collect())
@@ -218,6 +220,9 @@ fn asked_for(query: &UsageQuery, roll_up: &RollUp) -> bool {
         UsageView::Keys(KeyFilter::All) => roll_up.view == View::Keys,
         UsageView::Keys(KeyFilter::Key(key)) => roll_up.view == View::Keys && roll_up.subject == key.as_str(),
         UsageView::Keys(KeyFilter::User(user)) => roll_up.view == View::Keys && roll_up.user == user.as_str(),
+        UsageView::Users(user) => {
+            roll_up.view == View::Keys && user.as_ref().is_none_or(|id| roll_up.user == id.as_str())
+        }
         UsageView::Accounts(account) => {
             roll_up.view == View::Accounts && account.as_ref().is_none_or(|id| roll_up.subject == id.as_str())
         }

@@ -1,4 +1,4 @@
-//! Slows down guessing of passwords, per name and per address. Pure in `now`; its memory is bounded.
+//! Slows down guessing of passwords and keys, per name and per address. Pure in `now`; its memory is bounded.
 //!
 //! A guess is charged before it is checked and given back when it was right, so that guesses made side by side cannot
 //! outrun the count.
@@ -20,11 +20,19 @@ const FIRST_WAIT: Duration = Duration::from_secs(10);
 
 /// For a name: enough free guesses for a person who has several passwords in mind, and a short wait, because anybody can make
 /// wrong guesses for somebody else's name.
-const NAME: Bound = Bound { free: 5, wait_max: Duration::from_secs(60) };
+const PASSWORD_NAME: Bound = Bound { free: 5, wait_max: Duration::from_secs(60) };
 
 /// For an address: an office behind one address may have several people who err at once, and whoever shares it must not lock
 /// them out with a few guesses; who tries many names from it waits long.
-const ADDRESS: Bound = Bound { free: 30, wait_max: Duration::from_secs(15 * 60) };
+const PASSWORD_ADDRESS: Bound = Bound { free: 30, wait_max: Duration::from_secs(15 * 60) };
+
+/// For everybody's guesses at keys together: more than a team's misconfigured clients make, and a wait that costs those with a
+/// right key little, because anybody can make wrong guesses.
+const KEY_OVERALL: Bound = Bound { free: 1000, wait_max: Duration::from_secs(10) };
+
+/// For an address that guesses at keys: the same as for passwords, with a shorter wait, because whoever shares the address has a
+/// right key that must not be kept out for long. Keys have 256 random bits: it is the store that is spared here.
+const KEY_ADDRESS: Bound = Bound { free: 30, wait_max: Duration::from_secs(60) };
 
 /// For codes of a second factor: only who knows the password comes so far, so that nobody can lock others out, and a million codes
 /// at this pace take years.
@@ -34,16 +42,18 @@ const CODE: Bound = Bound { free: 5, wait_max: Duration::from_secs(15 * 60) };
 const REMEMBERED_MAX: usize = 10_000;
 
 /// Counts guesses.
-#[derive(Debug, Default)]
-pub(crate) struct Throttle {
+#[derive(Debug)]
+pub struct Throttle {
     names: Mutex<Counts<String>>,
     addresses: Mutex<Counts<Network>>,
     codes: Mutex<Counts<String>>,
+    name: &'static Bound,
+    address: &'static Bound,
 }
 
 /// Who guesses.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Guesser {
+pub enum Guesser {
     /// Somebody at this address, if it is known. Counted for the name and for the address.
     At(Option<IpAddr>),
     /// Somebody whose session has this name. Counted for the name alone: others at the address must not keep them from
@@ -53,7 +63,7 @@ pub(crate) enum Guesser {
 
 /// A guess that was charged: for whom, and from where if that counts.
 #[derive(Debug, Clone)]
-pub(crate) struct Guess {
+pub struct Guess {
     name: String,
     network: Option<Network>,
 }
@@ -84,17 +94,34 @@ struct Count {
 }
 
 impl Throttle {
+    /// For guesses at passwords, by the name that each is for.
+    #[must_use]
+    pub fn for_passwords() -> Self {
+        Self::new(&PASSWORD_NAME, &PASSWORD_ADDRESS)
+    }
+
+    /// For guesses at keys: all of them are charged to one name, whichever it is.
+    #[must_use]
+    pub fn for_keys() -> Self {
+        Self::new(&KEY_OVERALL, &KEY_ADDRESS)
+    }
+
+    fn new(name: &'static Bound, address: &'static Bound) -> Self {
+        let (names, addresses, codes) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { names, addresses, codes, name, address }
+    }
+
     /// Charges a guess.
     ///
     /// # Errors
     ///
     /// With how long to wait, when there were too many.
-    pub(crate) fn charge(&self, name: &str, guesser: Guesser, now: Timestamp) -> Result<Guess, Duration> {
+    pub fn charge(&self, name: &str, guesser: Guesser, now: Timestamp) -> Result<Guess, Duration> {
         let guess = Guess { name: name.to_owned(), network: Network::of(guesser) };
         let mut names = self.names.lock();
         let mut addresses = self.addresses.lock();
-        let by_name = names.wait(&guess.name, &NAME, now);
-        let by_address = guess.network.and_then(|network| addresses.wait(&network, &ADDRESS, now));
+        let by_name = names.wait(&guess.name, self.name, now);
+        let by_address = guess.network.and_then(|network| addresses.wait(&network, self.address, now));
         if let Some(wait) = by_name.max(by_address) {
             return Err(wait);
         }
@@ -106,13 +133,13 @@ impl Throttle {
     }
 
     /// The guess was right: the name starts afresh, the address gets this one back.
-    pub(crate) fn was_right(&self, guess: &Guess) {
+    pub fn was_right(&self, guess: &Guess) {
         self.names.lock().0.remove(&guess.name);
         self.give_back_address(guess);
     }
 
     /// The guess was not checked.
-    pub(crate) fn was_not_made(&self, guess: &Guess) {
+    pub fn was_not_made(&self, guess: &Guess) {
         self.names.lock().give_back(&guess.name);
         self.give_back_address(guess);
     }
@@ -122,7 +149,7 @@ impl Throttle {
     /// # Errors
     ///
     /// With how long to wait, when there were too many.
-    pub(crate) fn charge_code(&self, name: &str, now: Timestamp) -> Result<(), Duration> {
+    pub fn charge_code(&self, name: &str, now: Timestamp) -> Result<(), Duration> {
         let (mut codes, name) = (self.codes.lock(), name.to_owned());
         if let Some(wait) = codes.wait(&name, &CODE, now) {
             return Err(wait);
@@ -132,7 +159,7 @@ impl Throttle {
     }
 
     /// The code was right: the name's codes start afresh.
-    pub(crate) fn code_was_right(&self, name: &str) {
+    pub fn code_was_right(&self, name: &str) {
         self.codes.lock().0.remove(name);
     }
 
@@ -219,21 +246,21 @@ mod tests {
     }
 
     fn exhaust(throttle: &Throttle, name: &str) {
-        for guess in 0..NAME.free {
+        for guess in 0..PASSWORD_NAME.free {
             throttle.charge(name, at(u8::try_from(guess).expect("small")), NOW).expect("a free guess");
         }
     }
 
     /// Wrong guesses from `guesser` for a name each.
     fn exhaust_address(throttle: &Throttle, guesser: impl Fn(u32) -> Guesser) {
-        for guess in 0..ADDRESS.free {
+        for guess in 0..PASSWORD_ADDRESS.free {
             throttle.charge(&format!("n{guess}"), guesser(guess), NOW).expect("a free guess");
         }
     }
 
     #[test]
     fn a_name_has_to_wait_after_its_free_guesses_wherever_they_came_from() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::for_passwords();
         exhaust(&throttle, "admin");
         assert_eq!(throttle.charge("admin", at(99), NOW).expect_err("too many"), FIRST_WAIT);
         assert!(throttle.charge("other", at(99), NOW).is_ok());
@@ -241,7 +268,7 @@ mod tests {
 
     #[test]
     fn an_address_has_to_wait_whichever_names_it_tries() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::for_passwords();
         exhaust_address(&throttle, |_| at(1));
         assert!(throttle.charge("admin", at(1), NOW).is_err());
         assert!(throttle.charge("admin", at(2), NOW).is_ok());
@@ -249,9 +276,9 @@ mod tests {
 
     #[test]
     fn somebody_signed_in_waits_for_their_name_and_not_for_their_address() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::for_passwords();
         exhaust_address(&throttle, |_| at(1));
-        for _ in 0..NAME.free {
+        for _ in 0..PASSWORD_NAME.free {
             throttle.charge("admin", Guesser::SignedIn, NOW).expect("a free guess");
         }
         assert_eq!(throttle.charge("admin", Guesser::SignedIn, NOW).expect_err("too many"), FIRST_WAIT);
@@ -259,7 +286,7 @@ mod tests {
 
     #[test]
     fn each_wrong_guess_after_a_wait_doubles_the_next_wait() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::for_passwords();
         exhaust(&throttle, "admin");
         let later = NOW.plus(FIRST_WAIT);
         throttle.charge("admin", at(9), later).expect("the wait is over");
@@ -268,8 +295,8 @@ mod tests {
 
     #[test]
     fn a_right_guess_clears_the_name_and_gives_the_address_its_guess_back() {
-        let throttle = Throttle::default();
-        for _ in 0..2 * ADDRESS.free {
+        let throttle = Throttle::for_passwords();
+        for _ in 0..2 * PASSWORD_ADDRESS.free {
             let guess = throttle.charge("admin", at(1), NOW).expect("never too many");
             throttle.was_right(&guess);
         }
@@ -277,7 +304,7 @@ mod tests {
 
     #[test]
     fn addresses_of_one_ipv6_network_count_as_one() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::for_passwords();
         let host = |host: u32| {
             let host = u16::try_from(host).expect("small");
             Guesser::At(Some(IpAddr::from([0x2001, 0xdb8, 0, 1, 0, 0, 0, host])))
@@ -287,8 +314,22 @@ mod tests {
     }
 
     #[test]
+    fn guesses_at_keys_wait_by_address_and_all_together() {
+        let throttle = Throttle::for_keys();
+        let from = |number: u32| Guesser::At(Some(IpAddr::from(number.to_be_bytes())));
+        for _ in 0..KEY_ADDRESS.free {
+            throttle.charge("keys", from(1), NOW).expect("a free guess");
+        }
+        assert_eq!(throttle.charge("keys", from(1), NOW).expect_err("too many"), FIRST_WAIT);
+        for other in 2..=KEY_OVERALL.free - KEY_ADDRESS.free + 1 {
+            throttle.charge("keys", from(other), NOW).expect("a free guess");
+        }
+        assert_eq!(throttle.charge("keys", from(1_000_000), NOW).expect_err("too many"), KEY_OVERALL.wait_max);
+    }
+
+    #[test]
     fn what_is_remembered_is_bounded() {
-        let throttle = Throttle::default();
+        let throttle = Throttle::for_passwords();
         for name in 0..REMEMBERED_MAX + 10 {
             let address = IpAddr::from(u32::try_from(name).expect("small").to_be_bytes());
             throttle.charge(&name.to_string(), Guesser::At(Some(address)), NOW).expect("a free guess");
