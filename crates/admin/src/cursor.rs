@@ -7,7 +7,7 @@ use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Longest cursor that is read, in bytes; ours hold a name and an id.
-const CURSOR_BYTES_MAX: usize = 4096;
+pub(crate) const CURSOR_BYTES_MAX: usize = 4096;
 
 /// The cursor of `place` within `list`.
 pub(crate) fn write(list: &str, place: &impl Serialize) -> String {

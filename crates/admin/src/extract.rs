@@ -52,15 +52,16 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Document<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
         check_content_type(request.headers())?;
         let bytes = read(request.into_body()).await?;
-        let value = serde_json::from_slice(&bytes).map_err(|error| {
+        let mut value = serde_json::from_slice(&bytes).map_err(|error| {
             Refusal::new(RefusalType::InvalidRequest, format!("The body is not JSON: {error}. Correct it there."))
         })?;
         check_members(&bytes)?;
+        make_whole(&mut value);
         parse(&value).map(Self)
     }
 }
 
-/// No body at all is none.
+/// No body at all is none, and so is `null`.
 impl<S: Send + Sync, T: DeserializeOwned> OptionalFromRequest<S> for Document<T> {
     type Rejection = Refusal;
 
@@ -68,7 +69,8 @@ impl<S: Send + Sync, T: DeserializeOwned> OptionalFromRequest<S> for Document<T>
         if request.body().is_end_stream() {
             return Ok(None);
         }
-        <Self as FromRequest<S>>::from_request(request, state).await.map(Some)
+        let Document(document) = <Document<Option<T>> as FromRequest<S>>::from_request(request, state).await?;
+        Ok(document.map(Self))
     }
 }
 
@@ -106,6 +108,10 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
         if tags == ["*"] {
             return Ok(Self::Any);
         }
+        if !tags.iter().all(|tag| is_entity_tag(tag)) {
+            let message = "The header `if-match` names no version: write it as `etag` carries it, in quotes, or `*`.";
+            return Err(Refusal::new(RefusalType::InvalidRequest, message));
+        }
         Ok(Self::OneOf(tags.into_iter().filter_map(version).collect()))
     }
 }
@@ -128,10 +134,32 @@ pub(crate) fn entity_tag(version: Version) -> String {
     format!("\"{}\"", version.0)
 }
 
+/// Whether it is an entity-tag, of this service or of another (RFC 9110, 8.8.3).
+fn is_entity_tag(text: &str) -> bool {
+    let opaque = text.strip_prefix("W/").unwrap_or(text);
+    opaque.len() >= 2 && opaque.starts_with('"') && opaque.ends_with('"')
+}
+
 /// Reads [`entity_tag`]. A weak tag matches nothing here (RFC 9110, 8.8.3.2).
 fn version(tag: &str) -> Option<Version> {
     let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
     digits.parse().ok().map(Version)
+}
+
+/// Turns `30.0` into `30`: to JSON Schema, and to many a program, it is the same whole number.
+fn make_whole(value: &mut Value) {
+    match value {
+        Value::Object(members) => members.values_mut().for_each(make_whole),
+        Value::Array(items) => items.iter_mut().for_each(make_whole),
+        Value::Number(number) if number.is_f64() => {
+            let text = number.to_string();
+            let whole = text.strip_suffix(".0").and_then(|digits| digits.parse::<i64>().ok());
+            if let Some(whole) = whole {
+                *value = whole.into();
+            }
+        }
+        _ => {}
+    }
 }
 
 fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {

@@ -1,5 +1,7 @@
 //! The OpenAPI document, made from the table of operations: roles and refusals are written into it from there.
 
+mod bounds;
+
 use crate::{
     operations::{Access, Operation, table},
     refusal::{ErrorBody, RefusalType},
@@ -15,7 +17,7 @@ use utoipa::{
         Components, Content, ContentBuilder, Header, InfoBuilder, License, ObjectBuilder, OpenApi, OpenApiBuilder, Ref,
         RefOr, Required, Response, ResponseBuilder, Schema,
         path::{self, ParameterIn, PathItem},
-        schema::{AdditionalProperties, ArrayItems, Type},
+        schema::{AdditionalProperties, ArrayItems, OneOfBuilder, Type},
         security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme},
         tag::TagBuilder,
     },
@@ -67,6 +69,12 @@ pub fn text() -> String {
     format!("{json}\n")
 }
 
+/// The schema of a `T` or null: that of an `Option` of a type's parameter is derived without its null.
+pub(crate) fn or_null<T: ToSchema>() -> Schema {
+    let null = ObjectBuilder::new().schema_type(Type::Null);
+    OneOfBuilder::new().item(null).item(Ref::from_schema_name(T::name())).build().into()
+}
+
 fn document() -> OpenApi {
     let router = OpenApiRouter::with_openapi(opening());
     let router = table().into_iter().fold(router, |router, operation| {
@@ -83,29 +91,37 @@ fn document() -> OpenApi {
         router.routes((schemas, paths, methods))
     });
     let mut document = router.into_openapi();
-    close_bodies(&mut document);
+    bound_requests(&mut document);
     document
 }
 
-/// Writes into the schema of every body that it takes no field beside its own, which is how bodies are read.
-fn close_bodies(document: &mut OpenApi) {
-    let items = document.paths.paths.values_mut();
-    let bodies = items.flat_map(operations).filter_map(|operation| operation.request_body.as_ref());
+/// Writes into every request what it may carry: bodies have no field beside their own, and every text, list and number its bounds.
+fn bound_requests(document: &mut OpenApi) {
     let mut names = Vec::new();
-    for body in bodies {
-        if let RefOr::T(body) = body {
+    for operation in document.paths.paths.values_mut().flat_map(operations) {
+        for parameter in operation.parameters.iter_mut().flatten() {
+            if let RefOr::T(path::Parameter { name, schema: Some(schema), .. }) = parameter {
+                bounds::write(name, schema);
+            }
+        }
+        if let Some(RefOr::T(body)) = &operation.request_body {
             names.extend(body.content.values().filter_map(schema).flat_map(references));
         }
     }
     let Some(components) = &mut document.components else { return };
-    let mut closed = BTreeSet::new();
+    let mut bounded = BTreeSet::new();
     while let Some(name) = names.pop() {
-        let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(&name) else { continue };
-        if !closed.insert(name) || object.properties.is_empty() {
+        if !bounded.insert(name.clone()) {
             continue;
         }
-        object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
-        names.extend(object.properties.values().flat_map(references));
+        let Some(schema) = components.schemas.get_mut(&name) else { continue };
+        bounds::write("", schema);
+        names.extend(references(schema));
+        if let RefOr::T(Schema::Object(object)) = schema
+            && !object.properties.is_empty()
+        {
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
     }
 }
 
@@ -116,11 +132,13 @@ fn schema(content: &RefOr<Content>) -> Option<&RefOr<Schema>> {
     }
 }
 
-/// The names of the schemas that `schema` refers to, directly, as items, or as one of several.
+/// The names of the schemas that `schema` refers to: directly, as items, as fields, or as one of several.
 fn references(schema: &RefOr<Schema>) -> Vec<String> {
     match schema {
         RefOr::Ref(reference) => reference.ref_location.rsplit('/').next().map(str::to_owned).into_iter().collect(),
         RefOr::T(Schema::OneOf(one)) => one.items.iter().flat_map(references).collect(),
+        RefOr::T(Schema::AllOf(all)) => all.items.iter().flat_map(references).collect(),
+        RefOr::T(Schema::Object(object)) => object.properties.values().flat_map(references).collect(),
         RefOr::T(Schema::Array(array)) => match &array.items {
             ArrayItems::RefOrSchema(items) => references(items),
             ArrayItems::False => Vec::new(),

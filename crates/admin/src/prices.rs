@@ -64,7 +64,7 @@ pub(crate) async fn list(
     let limit = listing::limit(params.limit)?;
     let after: Option<String> = params.cursor.as_deref().map(|text| cursor::read(LIST, text)).transpose()?;
     let table = effective(&plane).await?;
-    let wanted = params.q.map(|text| text.to_ascii_lowercase());
+    let wanted = listing::search(params.q)?.map(|text| text.to_ascii_lowercase());
     let shown = |entry: &&Entry| {
         let found = wanted.as_ref().is_none_or(|text| entry.model().to_ascii_lowercase().contains(text));
         let begun = after.as_ref().is_none_or(|after| **after < **entry.model());

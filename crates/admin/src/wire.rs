@@ -20,5 +20,5 @@ pub(crate) use tokens::{SumsView, TokensView};
 pub(crate) use values::{Instant, Usd};
 pub(crate) use words::{
     AttemptKindWord, AuthWord, CauseWord, ClientWord, DialectWord, FailureWord, OutcomeWord, PlatformWord, RoleWord,
-    ScopeWord, ServiceWord, SourceWord,
+    ScopeWord, ServiceWord, SourceWord, WORDS_MAX, Words,
 };

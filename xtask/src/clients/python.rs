@@ -27,7 +27,7 @@ fn require_venv() -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::new(
-        "Python 3 with `venv` is missing, which runs the Python SDK in the tests. \
+        "Python 3 with `venv` is missing, which runs the Python SDK and schemathesis in the tests. \
          Debian and Ubuntu: `apt-get install python3-venv`; macOS: `brew install python`",
     ))
 }

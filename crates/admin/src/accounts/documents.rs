@@ -35,10 +35,10 @@ pub(crate) struct NewAccount {
     #[schema(max_length = 2000)]
     description: Option<String>,
     /// Origin and path prefix of the API, http or https.
-    #[schema(max_length = 2048)]
+    #[schema(pattern = "^https?://", max_length = 2048)]
     base_url: String,
     /// The API key. It is never shown again.
-    #[schema(value_type = String, format = Password, max_length = 8192)]
+    #[schema(value_type = String, format = Password, min_length = 1, max_length = 8192)]
     api_key: ClearText,
     /// Order of preference: the lowest is chosen first. Left out: 50.
     #[schema(minimum = 1, maximum = 100)]
@@ -51,7 +51,7 @@ pub(crate) struct NewAccount {
     /// Models that it serves; left out or empty: all, under their own names.
     models: Option<ModelsWord>,
     /// Path of the Messages call below the base; left out: `/v1/messages`.
-    #[schema(max_length = 256)]
+    #[schema(pattern = "^/", max_length = 256)]
     messages_path: Option<String>,
     /// How the API key is sent; left out: `x-api-key` for keys that begin with `sk-ant-`, else `bearer`.
     auth: Option<AuthWord>,
@@ -65,7 +65,7 @@ pub(crate) struct NewAccount {
 pub(crate) struct AccountPatch {
     /// What people call it; cannot be cleared.
     #[serde(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
     name: Patch<String>,
     /// A note.
     #[serde(default)]
@@ -73,11 +73,11 @@ pub(crate) struct AccountPatch {
     description: Patch<String>,
     /// Origin and path prefix of the API; cannot be cleared.
     #[serde(default)]
-    #[schema(value_type = Option<String>, max_length = 2048)]
+    #[schema(value_type = String, pattern = "^https?://", max_length = 2048)]
     base_url: Patch<String>,
     /// Another API key; cannot be cleared.
     #[serde(default)]
-    #[schema(value_type = Option<String>, format = Password, max_length = 8192)]
+    #[schema(value_type = String, format = Password, min_length = 1, max_length = 8192)]
     api_key: Patch<ClearText>,
     /// Order of preference.
     #[serde(default)]
@@ -97,7 +97,7 @@ pub(crate) struct AccountPatch {
     models: Patch<ModelsWord>,
     /// Path of the Messages call below the base; `null`: `/v1/messages`.
     #[serde(default)]
-    #[schema(value_type = Option<String>, max_length = 256)]
+    #[schema(value_type = Option<String>, pattern = "^/", max_length = 256)]
     messages_path: Patch<String>,
     /// How the API key is sent; `null`: as it usually is for this API key.
     #[serde(default)]

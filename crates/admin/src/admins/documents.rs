@@ -29,11 +29,11 @@ pub(crate) struct NewAdmin {
 pub(crate) struct AdminPatch {
     /// The name one signs in with; cannot be cleared.
     #[serde(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
+    #[schema(value_type = String, min_length = 1, max_length = 64)]
     username: Patch<String>,
     /// What they may do; cannot be cleared.
     #[serde(default)]
-    #[schema(value_type = Option<RoleWord>)]
+    #[schema(value_type = RoleWord)]
     role: Patch<RoleWord>,
 }
 

@@ -11,6 +11,7 @@ use crate::{
     extract::{Document, IfMatch},
     faults::{Faults, Reason},
     gate::Caller,
+    openapi,
     refusal::{ErrorContent, Fault, Refusal},
     state::{Plane, Shared},
 };
@@ -87,6 +88,7 @@ struct ItemResult<T> {
     /// The key's id; null where none was made.
     id: Option<String>,
     /// The key as it is now; null where it was refused or deleted.
+    #[schema(schema_with = openapi::or_null::<T>)]
     api_key: Option<T>,
     /// Why it was refused; null where it was not.
     error: Option<ErrorContent>,

@@ -4,7 +4,7 @@ use crate::{
     faults::Faults,
     refusal::Refusal,
     texts,
-    wire::{ClientWord, Instant, Lifetime, Patch, PermissionsWord},
+    wire::{ClientWord, Instant, Lifetime, Patch, PermissionsWord, Words},
 };
 use domain::{Admin, ApiKey, ClientKind, Expiry, HashScheme, KeyId, KeyState, Permissions, Timestamp};
 use serde::Deserialize;
@@ -27,7 +27,8 @@ pub(crate) struct NewApiKey {
     /// Left out: `all`.
     permissions: Option<PermissionsWord>,
     /// Clients it is restricted to; left out: any.
-    allowed_clients: Option<Vec<ClientWord>>,
+    #[schema(value_type = Option<Vec<ClientWord>>)]
+    allowed_clients: Option<Words<ClientKind>>,
     /// Models it may not use, by the name that the client sends.
     #[schema(max_items = 500)]
     restricted_models: Option<Vec<String>>,
@@ -51,7 +52,7 @@ pub(crate) struct NewApiKey {
 pub(crate) struct ApiKeyPatch {
     /// What people call it; cannot be cleared.
     #[serde(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
     name: Patch<String>,
     /// A note.
     #[serde(default)]
@@ -64,7 +65,7 @@ pub(crate) struct ApiKeyPatch {
     /// Clients it is restricted to.
     #[serde(default)]
     #[schema(value_type = Option<Vec<ClientWord>>)]
-    allowed_clients: Patch<Vec<ClientWord>>,
+    allowed_clients: Patch<Words<ClientKind>>,
     /// Models it may not use.
     #[serde(default)]
     #[schema(value_type = Option<Vec<String>>, max_items = 500)]
@@ -112,7 +113,7 @@ impl NewApiKey {
             hash_scheme: HashScheme::Plain,
             hint: issued.hint,
             permissions: self.permissions.map_or(Permissions::All, |word| word.0),
-            allowed_clients: clients(self.allowed_clients.unwrap_or_default()),
+            allowed_clients: clients(self.allowed_clients.unwrap_or(Words(Vec::new()))),
             restricted_models: faults
                 .check("restricted_models", texts::models(&self.restricted_models.unwrap_or_default())),
             tags: faults.check("tags", texts::tags(&self.tags.unwrap_or_default())),
@@ -142,7 +143,7 @@ impl ApiKeyPatch {
         if let Some(word) = self.permissions.clone().or_cleared(PermissionsWord(Permissions::All)) {
             key.permissions = word.0;
         }
-        if let Some(allowed) = self.allowed_clients.clone().or_cleared(Vec::new()) {
+        if let Some(allowed) = self.allowed_clients.clone().or_cleared(Words(Vec::new())) {
             key.allowed_clients = clients(allowed);
         }
         if let Some(active) = self.active.or_cleared(true) {
@@ -176,8 +177,7 @@ fn counted_expiry(faults: &mut Faults, lifetime: Lifetime, first_used_at: Option
     Expiry::AfterFirstUse { lifetime, first_used_at }
 }
 
-fn clients(words: Vec<ClientWord>) -> Vec<ClientKind> {
-    let mut clients: Vec<_> = words.into_iter().map(|word| word.0).collect();
+fn clients(Words(mut clients): Words<ClientKind>) -> Vec<ClientKind> {
     clients.sort_unstable();
     clients.dedup();
     clients

@@ -4,9 +4,9 @@ use crate::{
     faults::Faults,
     refusal::Refusal,
     texts,
-    wire::{Instant, RoleWord, ScopeWord},
+    wire::{Instant, RoleWord, ScopeWord, Words},
 };
-use domain::{Admin, ApiToken, Timestamp, TokenId};
+use domain::{Admin, ApiToken, Scope, Timestamp, TokenId};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use vault::IssuedKey;
@@ -22,8 +22,8 @@ pub(crate) struct NewApiToken {
     /// The role that it has at most; left out: one's own.
     role: Option<RoleWord>,
     /// What it is let into, and nothing else: `write` does not include `read`.
-    #[schema(min_items = 1, max_items = 50)]
-    scopes: Vec<ScopeWord>,
+    #[schema(value_type = Vec<ScopeWord>, min_items = 1)]
+    scopes: Words<Scope>,
     /// When it stops to work; left out: it does not.
     expires_at: Option<Instant>,
 }
@@ -42,7 +42,7 @@ impl NewApiToken {
         if !by.role.includes(role) {
             faults.add("role", format!("is above your own, `{}`; write that or one below it", by.role));
         }
-        if self.scopes.is_empty() {
+        if self.scopes.0.is_empty() {
             faults.add("scopes", "are none; write at least one, such as usage:read");
         }
         if self.expires_at.is_some_and(|Instant(at)| at <= now) {
@@ -55,7 +55,7 @@ impl NewApiToken {
             hint: issued.hint,
             maker: by.id.clone(),
             role,
-            scopes: self.scopes.into_iter().map(|word| word.0).collect(),
+            scopes: self.scopes.0.into_iter().collect(),
             expires_at: self.expires_at.map(|Instant(at)| at),
             last_used_at: None,
             created_at: now,

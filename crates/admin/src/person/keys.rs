@@ -69,7 +69,7 @@ pub(crate) struct NewOwnKey {
 pub(crate) struct OwnKeyPatch {
     /// What it is called; cannot be cleared.
     #[serde(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
     name: Patch<String>,
     /// A note.
     #[serde(default)]

@@ -29,7 +29,7 @@ pub(crate) struct ModelPriceDocument {
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<String>,
     /// By whose rules the prices are completed and multiplied: `anthropic`, `bedrock`, `openai`, `google` or `other`.
-    #[schema(example = "anthropic")]
+    #[schema(example = "anthropic", pattern = "^(anthropic|bedrock|openai|google|other)$")]
     provider: String,
     /// Most tokens of a prompt, where known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -48,19 +48,22 @@ pub(crate) struct ModelPriceDocument {
 struct PriceFromDocument {
     /// The first day they hold, in the relay's time zone; left out: always.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "2026-11-01")]
+    #[schema(example = "2026-11-01", pattern = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$")]
     from: Option<String>,
     /// By prompt length, ascending from 0. The whole request is priced by the highest tier that its prompt is above.
     #[schema(min_items = 1, max_items = 16)]
     tiers: Vec<TierDocument>,
     /// Prices of the provider's tier of this name, where they are stated apart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 16)]
     priority: Vec<TierDocument>,
     /// Prices of the provider's tier of this name, where they are stated apart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 16)]
     flex: Vec<TierDocument>,
     /// Prices of the provider's tier of this name, where they are stated apart.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 16)]
     batch: Vec<TierDocument>,
     /// What everything is multiplied by in the fast mode.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -21,7 +21,7 @@ const KEYS_MAX_MAX: u32 = 1000;
 #[schema(example = json!({"email": "mira@example.com", "name": "Mira", "keys_max": 3}))]
 pub(crate) struct NewUser {
     /// The address that they sign in with; nobody else has it. Capitals do not matter.
-    #[schema(min_length = 3, max_length = 254)]
+    #[schema(format = Email, min_length = 3, max_length = 254)]
     pub(super) email: String,
     /// What people call them; need not be unique.
     #[schema(min_length = 1, max_length = 100)]
@@ -42,11 +42,11 @@ pub(crate) struct NewUser {
 pub(crate) struct UserPatch {
     /// The address that they sign in with; cannot be cleared.
     #[serde(default)]
-    #[schema(value_type = Option<String>, min_length = 3, max_length = 254)]
+    #[schema(value_type = String, format = Email, min_length = 3, max_length = 254)]
     email: Patch<String>,
     /// What people call them; cannot be cleared.
     #[serde(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
     name: Patch<String>,
     /// Keys that they may have at once; those beyond it stay. `null`: 3.
     #[serde(default)]

@@ -51,7 +51,7 @@ impl PartialSchema for Lifetime {
     fn schema() -> RefOr<Schema> {
         let span = |unit: &str, max: u32| {
             let count = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(max));
-            ObjectBuilder::new().property(unit, count).required(unit)
+            ObjectBuilder::new().property(unit, count).required(unit).max_properties(Some(1))
         };
         OneOfBuilder::new()
             .item(span("days", DAYS_MAX))

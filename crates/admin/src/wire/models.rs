@@ -73,9 +73,13 @@ impl<'de> Visitor<'de> for Reader {
 
 impl PartialSchema for ModelsWord {
     fn schema() -> RefOr<Schema> {
-        let name = || ObjectBuilder::new().schema_type(Type::String).max_length(Some(texts::MODEL_BYTES_MAX));
+        let name = || {
+            let text = ObjectBuilder::new().schema_type(Type::String);
+            text.min_length(Some(1)).max_length(Some(texts::MODEL_BYTES_MAX))
+        };
         let map = ObjectBuilder::new()
             .additional_properties(Some(name()))
+            .max_properties(Some(texts::MODELS_MAX))
             .examples([serde_json::json!({"claude-opus-5": "glm-5"})]);
         OneOfBuilder::new()
             .item(map)

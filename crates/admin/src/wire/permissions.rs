@@ -1,6 +1,6 @@
 //! Permissions of a key as they stand in a document: the word `all`, or a list of services.
 
-use super::ServiceWord;
+use super::{ServiceWord, WORDS_MAX};
 use domain::Permissions;
 use serde::{
     Deserialize, Deserializer, Serialize, Serializer,
@@ -51,9 +51,13 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<PermissionsWord, A::Error> {
-        let mut services = BTreeSet::new();
+        let (mut services, mut count) = (BTreeSet::new(), 0);
         while let Some(service) = list.next_element::<ServiceWord>()? {
             services.insert(service.0);
+            count += 1;
+            if count > WORDS_MAX {
+                return Err(A::Error::custom(format!("write at most {WORDS_MAX}")));
+            }
         }
         if services.is_empty() {
             return Err(A::Error::custom("name at least one service, or write `all`"));

@@ -41,7 +41,7 @@ impl PartialSchema for Instant {
             .schema_type(Type::String)
             .format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)))
             .description(Some("An instant (RFC 3339). Answers give it in UTC with milliseconds."))
-            .examples([serde_json::json!("2026-11-23T09:30:00.000Z")])
+            .examples([serde_json::json!("2099-11-23T09:30:00.000Z")])
             .into()
     }
 }

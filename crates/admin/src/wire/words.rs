@@ -28,6 +28,23 @@ pub(crate) trait Named: Copy + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Word<T>(pub(crate) T);
 
+/// Words of one list at most: more than any set has members, so that each can stand there.
+pub(crate) const WORDS_MAX: usize = 64;
+
+/// Members of a closed set, each as often as a client likes, up to [`WORDS_MAX`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Words<T>(pub(crate) Vec<T>);
+
+impl<'de, T: Named> Deserialize<'de> for Words<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let words = Vec::<Word<T>>::deserialize(deserializer)?;
+        if words.len() > WORDS_MAX {
+            return Err(D::Error::custom(format!("write at most {WORDS_MAX}")));
+        }
+        Ok(Self(words.into_iter().map(|word| word.0).collect()))
+    }
+}
+
 impl<T: Named> From<T> for Word<T> {
     fn from(member: T) -> Self {
         Self(member)

@@ -4,6 +4,7 @@ use crate::plane::{Plane, request};
 use domain::Role;
 use http::{Method, Request};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 const COMMITTED: &str = include_str!("../../openapi.json");
 
@@ -41,6 +42,62 @@ fn every_reference_of_the_document_leads_somewhere() {
     }
     let document: Value = serde_json::from_str(COMMITTED).expect("JSON");
     check(&document, &document);
+}
+
+/// What in a request has no bound: texts without a longest, a pattern, a list of words or a format; lists and maps without a number
+/// of items; numbers without a greatest.
+fn unbounded(schema: &Value, document: &Value, at: &str, seen: &mut BTreeSet<String>, found: &mut Vec<String>) {
+    if let Some(reference) = schema["$ref"].as_str() {
+        if seen.insert(reference.to_owned()) {
+            let target = document.pointer(reference.trim_start_matches('#')).expect("the reference leads somewhere");
+            unbounded(target, document, reference, seen, found);
+        }
+        return;
+    }
+    let is =
+        |name: &str| schema["type"] == name || schema["type"].as_array().is_some_and(|all| all.contains(&json!(name)));
+    let lacks = |names: &[&str]| names.iter().all(|name| schema[*name].is_null());
+    if is("string") && lacks(&["maxLength", "pattern", "enum", "const"]) && schema["format"] != "date-time" {
+        found.push(format!("{at}: a text"));
+    }
+    if is("array") && lacks(&["maxItems"]) {
+        found.push(format!("{at}: a list"));
+    }
+    if (is("integer") || is("number")) && lacks(&["maximum"]) {
+        found.push(format!("{at}: a number"));
+    }
+    if schema["additionalProperties"].is_object() && lacks(&["maxProperties"]) {
+        found.push(format!("{at}: a map"));
+    }
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        unbounded(property, document, &format!("{at}.{name}"), seen, found);
+    }
+    for part in ["oneOf", "anyOf", "allOf"] {
+        schema[part].as_array().into_iter().flatten().for_each(|part| unbounded(part, document, at, seen, found));
+    }
+    for part in ["items", "additionalProperties"] {
+        if schema[part].is_object() {
+            unbounded(&schema[part], document, &format!("{at}[]"), seen, found);
+        }
+    }
+}
+
+#[test]
+fn every_text_list_and_number_of_a_request_has_its_bound() {
+    let document: Value = serde_json::from_str(COMMITTED).expect("JSON");
+    let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let at = format!("{method} {path} ?{}", parameter["name"]);
+                unbounded(&parameter["schema"], &document, &at, &mut seen, &mut found);
+            }
+            for content in operation["requestBody"]["content"].as_object().into_iter().flatten().map(|(_, it)| it) {
+                unbounded(&content["schema"], &document, &format!("{method} {path}"), &mut seen, &mut found);
+            }
+        }
+    }
+    assert!(seen.len() > 20 && found.is_empty(), "{found:#?}");
 }
 
 #[tokio::test]
