@@ -148,6 +148,7 @@ fn opening() -> OpenApi {
         "API tokens",
         "API keys",
         "Accounts",
+        "Account groups",
         "Usage",
         "Prices",
         "System",

@@ -2,7 +2,7 @@
 //! and there is no way to put one here without saying who may use it.
 
 use crate::{
-    accounts, admins, api_keys, api_tokens,
+    account_groups, accounts, admins, api_keys, api_tokens,
     gate::{self, Needs},
     me, openapi, person, prices,
     refusal::{Refusal, RefusalType},
@@ -103,6 +103,14 @@ fn resources() -> Vec<Operation> {
         needs(Operator, routes!(accounts::delete)).within(AccountsWrite),
         needs(Operator, routes!(accounts::reset)).within(AccountsWrite),
         needs(Operator, routes!(accounts::probe::test)).within(AccountsWrite),
+
+        needs(Viewer, routes!(account_groups::list)).within(AccountsRead),
+        open_to(Access::Role(Operator), &[Conflict], routes!(account_groups::create)).within(AccountsWrite),
+        needs(Viewer, routes!(account_groups::read)).within(AccountsRead),
+        needs(Operator, routes!(account_groups::change)).within(AccountsWrite),
+        needs(Operator, routes!(account_groups::delete)).within(AccountsWrite),
+        needs(Operator, routes!(account_groups::members::add)).within(AccountsWrite),
+        needs(Operator, routes!(account_groups::members::remove)).within(AccountsWrite),
 
         needs(Viewer, routes!(usage::sums)).within(UsageRead),
         needs(Viewer, routes!(usage::records::list)).within(UsageRead),

@@ -1,11 +1,16 @@
 //! The keys that the relay issues to its clients.
 
 use crate::{
+    binding::Binding,
     id::{KeyId, UserId},
     platform::{Service, named},
     time::Timestamp,
 };
-use std::{collections::BTreeSet, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
 
 /// SHA-256 of a whole key: what the store knows of it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -99,6 +104,8 @@ pub struct ApiKey {
     pub tags: Vec<String>,
     /// Whose it is, if a user's.
     pub owner: Option<UserId>,
+    /// Who alone serves it, by service; for a service that is not here, the pool that all keys share.
+    pub bindings: BTreeMap<Service, Binding>,
     /// When it stops to work.
     pub expiry: Expiry,
     /// Whether it works.

@@ -12,6 +12,7 @@ mod budget;
 mod decode;
 mod directory;
 mod forward;
+mod groups;
 mod health;
 mod keys;
 mod meter;

@@ -3,6 +3,7 @@
 use crate::{
     budget::Budget,
     directory::Directory,
+    groups::Groups,
     health::{self, HealthReports},
     keys::Keys,
     metrics::RelayMetrics,
@@ -56,6 +57,7 @@ pub struct Relay {
     pub(crate) metrics: Arc<RelayMetrics>,
     pub(crate) keys: Keys,
     pub(crate) accounts: Directory,
+    pub(crate) groups: Groups,
     pub(crate) buffers: Budget,
     pub(crate) health: HealthReports,
     pub(crate) held: HeldLeases,
@@ -83,6 +85,7 @@ impl Relay {
         let relay = Arc::new(Self {
             keys: Keys::new(Arc::clone(&store.records), settings.store_grace),
             accounts: Directory::new(store.clone(), keyring),
+            groups: Groups::default(),
             buffers: Budget::new(settings.buffer_bytes_max, settings.buffer_wait_max),
             prices: Prices::new(prices),
             health: reports,
@@ -100,6 +103,7 @@ impl Relay {
             metrics,
         });
         relay.accounts.reload(relay.clock.now()).await?;
+        relay.groups.reload(&*relay.store.records).await?;
         relay.prices.reload(&*relay.store.records).await?;
         relay.keep_up(Arc::clone(&relay).follow(subscription));
         relay.keep_up(Arc::clone(&relay).renew_leases());

@@ -12,6 +12,7 @@ const RETRY_AFTER: Duration = Duration::from_millis(250);
 #[derive(Default)]
 struct Stale {
     accounts: bool,
+    groups: bool,
     prices: bool,
     /// That it cannot be read has been told.
     is_told: bool,
@@ -27,7 +28,7 @@ impl Relay {
                     Some(event) => self.hear(event, &mut stale).await,
                     None => return,
                 },
-                () = tokio::time::sleep(RETRY_AFTER), if stale.accounts || stale.prices => {}
+                () = tokio::time::sleep(RETRY_AFTER), if stale.is_any() => {}
             }
             self.read_again(&mut stale).await;
         }
@@ -36,6 +37,7 @@ impl Relay {
     async fn hear(&self, event: Event, stale: &mut Stale) {
         match event {
             Event::Changed(Notice::Record { family: Family::ApiKey, id }) => self.key_changed(&id).await,
+            Event::Changed(Notice::Record { family: Family::AccountGroup, .. }) => stale.groups = true,
             Event::Changed(Notice::Record { family: Family::ModelPricing, .. }) => stale.prices = true,
             Event::Changed(Notice::Record { family, .. }) => stale.accounts |= Account::FAMILIES.contains(&family),
             Event::Changed(Notice::Health { account }) => {
@@ -43,7 +45,7 @@ impl Relay {
             }
             Event::Lost => {
                 self.keys.doubt_all();
-                (stale.accounts, stale.prices) = (true, true);
+                (stale.accounts, stale.groups, stale.prices) = (true, true, true);
             }
         }
     }
@@ -61,6 +63,11 @@ impl Relay {
             stale.accounts = read.is_err();
             trouble = read.err();
         }
+        if stale.groups {
+            let read = self.groups.reload(&*self.store.records).await;
+            stale.groups = read.is_err();
+            trouble = trouble.or(read.err());
+        }
         if stale.prices {
             let read = self.prices.reload(&*self.store.records).await;
             stale.prices = read.is_err();
@@ -71,6 +78,10 @@ impl Relay {
 }
 
 impl Stale {
+    const fn is_any(&self) -> bool {
+        self.accounts || self.groups || self.prices
+    }
+
     /// Says once that something cannot be read, and once that it was.
     fn tell(&mut self, trouble: Option<StoreError>) {
         match trouble {

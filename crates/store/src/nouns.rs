@@ -1,13 +1,15 @@
 //! The nouns of `domain` as records: written out field by field, in both directions. No engine is known here.
 
 pub mod account;
+mod account_group;
 mod admin;
 mod admin_totp;
-mod api_key;
+pub mod api_key;
 mod api_token;
 mod settings;
 mod user;
 
+pub use account_group::GROUPS_MAX;
 pub use admin::AdminCredentials;
 pub use admin_totp::AdminTotp;
 pub use settings::{KeyCheckRecord, ModelPricingRecord, Setting};

@@ -1,13 +1,17 @@
 //! Documents that make and change keys, and what they come to.
 
+use super::bindings::{self, BindingsWord};
 use crate::{
     faults::Faults,
     refusal::Refusal,
     texts,
     wire::{ClientWord, Instant, Lifetime, Patch, PermissionsWord},
 };
-use domain::{Admin, ApiKey, ClientKind, Expiry, HashScheme, KeyId, KeyState, Permissions, Timestamp};
+use domain::{
+    Admin, ApiKey, Binding, ClientKind, Expiry, HashScheme, KeyId, KeyState, Permissions, Service, Timestamp, UserId,
+};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use vault::IssuedKey;
 
@@ -37,6 +41,8 @@ pub(crate) struct NewApiKey {
     /// The id of the user whose it is; left out: nobody's.
     #[schema(max_length = 64)]
     owner: Option<String>,
+    /// Who alone serves it, by service; a service that is left out is served by all accounts.
+    bindings: Option<BindingsWord>,
     /// When it stops to work. Not beside `expires_after_first_use`.
     expires_at: Option<Instant>,
     /// How long it works once used. Not beside `expires_at`.
@@ -77,6 +83,10 @@ pub(crate) struct ApiKeyPatch {
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 64)]
     owner: Patch<String>,
+    /// Who alone serves it, by service, as a whole; `null`: it is bound to nothing.
+    #[serde(default)]
+    #[schema(value_type = Option<BindingsWord>)]
+    bindings: Patch<BindingsWord>,
     /// When it stops to work; `null`: no fixed end.
     #[serde(default)]
     #[schema(value_type = Option<Instant>)]
@@ -117,6 +127,7 @@ impl NewApiKey {
                 .check("restricted_models", texts::models(&self.restricted_models.unwrap_or_default())),
             tags: faults.check("tags", texts::tags(&self.tags.unwrap_or_default())),
             owner: self.owner.and_then(|id| faults.check("owner", texts::owner(&id).map(Some))),
+            bindings: bindings::parse(&self.bindings.unwrap_or_default(), &mut faults),
             expiry,
             state: state(self.active.unwrap_or(true)),
             created_at: now,
@@ -145,12 +156,28 @@ impl ApiKeyPatch {
         if let Some(allowed) = self.allowed_clients.clone().or_cleared(Vec::new()) {
             key.allowed_clients = clients(allowed);
         }
+        if let Some(words) = self.bindings.clone().or_cleared(BindingsWord::default()) {
+            key.bindings = bindings::parse(&words, &mut faults);
+        }
         if let Some(active) = self.active.or_cleared(true) {
             key.state = state(active);
         }
         key.expiry = self.expiry(key.expiry, &mut faults);
         key.updated_at = now;
         faults.settle().map(|()| key)
+    }
+
+    /// The owner and the bindings that it names, as far as they are such; what is none is refused when the change is made.
+    pub(super) fn references(&self) -> (Option<UserId>, BTreeMap<Service, Binding>) {
+        let owner = match &self.owner {
+            Patch::Set(id) => texts::owner(id).ok(),
+            Patch::Keep | Patch::Clear => None,
+        };
+        let bindings = match &self.bindings {
+            Patch::Set(words) => bindings::parse(words, &mut Faults::default()),
+            Patch::Keep | Patch::Clear => BTreeMap::new(),
+        };
+        (owner, bindings)
     }
 
     /// A value wins over a `null` beside it: who writes back what was read changes one of the two.

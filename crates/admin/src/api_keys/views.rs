@@ -1,5 +1,6 @@
 //! A key as it is shown: without its hash, with what it has used.
 
+use super::bindings::{BindingsView, Names};
 use crate::wire::{ClientWord, Instant, Lifetime, PermissionsWord, SumsView, Usd};
 use domain::{ApiKey, Expiry, KeyState, Timestamp};
 use serde::Serialize;
@@ -39,6 +40,8 @@ pub(crate) struct ApiKeyView {
     tags: Vec<String>,
     /// The id of the user whose it is, if a user's.
     owner: Option<String>,
+    /// Who alone serves it, by service; a service that is not here is served by all accounts.
+    bindings: BindingsView,
     state: StateWord,
     /// Whether its time is over.
     expired: bool,
@@ -83,7 +86,7 @@ pub(crate) struct IssuedApiKeyView {
 }
 
 impl ApiKeyView {
-    pub(crate) fn new(key: Versioned<ApiKey>, totals: &KeyTotals, now: Timestamp) -> Self {
+    pub(crate) fn new(key: Versioned<ApiKey>, totals: &KeyTotals, names: &Names, now: Timestamp) -> Self {
         let Versioned { record: key, version } = key;
         let (state, deleted_at) = match key.state {
             KeyState::Active => (StateWord::Active, None),
@@ -105,6 +108,7 @@ impl ApiKeyView {
             restricted_models: key.restricted_models,
             tags: key.tags,
             owner: key.owner.map(|owner| owner.to_string()),
+            bindings: names.show(key.bindings),
             state,
             expired: key.expiry.has_ended(now),
             expires_at: key.expiry.ends_at().map(Instant),

@@ -1,9 +1,11 @@
 //! The control plane as its clients see it: the whole router over the store in memory, called without a socket.
 
+mod account_groups;
 mod accounts;
 mod admins;
 mod api_keys;
 mod api_tokens;
+mod bindings;
 mod books;
 mod document;
 mod fuzz;

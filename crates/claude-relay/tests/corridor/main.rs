@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails, and these functions are parts of tests")]
 
 mod aborts;
+mod bindings;
 mod bodies;
 mod crash;
 mod cuts;

@@ -3,6 +3,8 @@
 
 #[path = "../corridor/aborts.rs"]
 mod aborts;
+#[path = "../corridor/bindings.rs"]
+mod bindings;
 #[path = "../corridor/bodies.rs"]
 mod bodies;
 #[path = "../corridor/crash.rs"]
