@@ -190,6 +190,7 @@ async fn issued(
     let key = body.into_key(id.clone(), issued, &caller.admin, now)?;
     references::check(plane, key.owner.as_ref(), &key.bindings).await?;
     let version = plane.store().records.add(&key).await?;
+    references::check_given(plane, &id, key.owner.as_ref()).await?;
     tracing::info!(key.id = %id, admin.id = %caller.admin.id, "an API key was created");
     let names = Names::of(plane, key.bindings.values()).await?;
     let view = ApiKeyView::new(Versioned { record: key, version }, &KeyTotals::default(), &names, now);
@@ -211,6 +212,7 @@ async fn changed(
         lifecycle::alive(key).and_then(|key| patch.apply(key, now))
     });
     let key = changed.await?.ok_or_else(missing)?;
+    references::check_given(plane, id, owner.as_ref()).await?;
     tracing::info!(key.id = %id, admin.id = %caller.admin.id, "an API key was changed");
     Ok(key)
 }

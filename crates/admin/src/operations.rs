@@ -4,7 +4,7 @@
 use crate::{
     account_groups, accounts, admins, api_keys, api_tokens,
     gate::{self, Needs},
-    me, openapi, person, prices,
+    me, openapi, person, prices, rate_multipliers,
     refusal::{Refusal, RefusalType},
     session, sessions, settings,
     state::{AdminState, Plane, Shared},
@@ -119,6 +119,8 @@ fn resources() -> Vec<Operation> {
         needs(Viewer, routes!(prices::read)).within(PricesRead),
         needs(Operator, routes!(prices::set)).within(PricesWrite),
         needs(Operator, routes!(prices::delete)).within(PricesWrite),
+        needs(Viewer, routes!(rate_multipliers::read)).within(PricesRead),
+        needs(Operator, routes!(rate_multipliers::set)).within(PricesWrite),
 
         needs(Viewer, routes!(system::read)).within(SystemRead),
         needs(Operator, routes!(settings::list)).within(SystemRead),

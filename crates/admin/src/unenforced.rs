@@ -3,15 +3,13 @@
 use crate::faults::Reason;
 
 /// Limits of the earlier service and of the specification, without underscores and in lower case.
-const UNENFORCED: [&str; 23] = [
+const UNENFORCED: [&str; 20] = [
     "concurrencylimit",
     "concurrencyqueue",
     "dailycostlimit",
     "dailyquota",
-    "icon",
     "limits",
     "monthlycostlimit",
-    "multipliers",
     "proxy",
     "queuesize",
     "queuetimeout",
@@ -22,7 +20,6 @@ const UNENFORCED: [&str; 23] = [
     "ratelimitrequests",
     "ratelimittokens",
     "ratelimitwindow",
-    "servicerates",
     "tokenlimit",
     "totalcostlimit",
     "weeklycostlimit",
@@ -30,7 +27,7 @@ const UNENFORCED: [&str; 23] = [
 ];
 
 /// Fields of the earlier service that are called otherwise here, and how.
-const RENAMED: [(&str, &str); 8] = [
+const RENAMED: [(&str, &str); 10] = [
     ("azureopenaiaccountid", "bindings"),
     ("bedrockaccountid", "bindings"),
     ("claudeaccountid", "bindings"),
@@ -38,7 +35,9 @@ const RENAMED: [(&str, &str); 8] = [
     ("droidaccountid", "bindings"),
     ("geminiaccountid", "bindings"),
     ("groupid", "bindings"),
+    ("multipliers", "rate_multipliers"),
     ("openaiaccountid", "bindings"),
+    ("servicerates", "rate_multipliers"),
 ];
 
 /// Why an unknown field is refused.

@@ -4,6 +4,7 @@ use crate::{
     binding::Binding,
     id::{KeyId, UserId},
     platform::{Service, named},
+    rates::RateMultipliers,
     time::Timestamp,
 };
 use std::{
@@ -106,6 +107,10 @@ pub struct ApiKey {
     pub owner: Option<UserId>,
     /// Who alone serves it, by service; for a service that is not here, the pool that all keys share.
     pub bindings: BTreeMap<Service, Binding>,
+    /// Its own factors of the rated cost, in the place of the relay's.
+    pub rate_multipliers: RateMultipliers,
+    /// What it is recognised by at a glance: an emoji, a name, or a small image as a `data:` URI.
+    pub icon: Option<String>,
     /// When it stops to work.
     pub expiry: Expiry,
     /// Whether it works.

@@ -21,6 +21,7 @@ mod model_list;
 mod pipeline;
 mod presence;
 mod prices;
+mod rates;
 mod read;
 mod refuse;
 mod relay;

@@ -8,6 +8,7 @@ use crate::{
     keys::Keys,
     metrics::RelayMetrics,
     prices::Prices,
+    rates::Rates,
     select::{HeldLeases, LEASE_RENEWAL, LEASE_TTL},
     settings::RelaySettings,
 };
@@ -52,6 +53,7 @@ pub struct Relay {
     pub(crate) client: Client,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) prices: Prices,
+    pub(crate) rates: Rates,
     pub(crate) calendar: CalendarSchedule,
     pub(crate) settings: RelaySettings,
     pub(crate) metrics: Arc<RelayMetrics>,
@@ -88,6 +90,7 @@ impl Relay {
             groups: Groups::default(),
             buffers: Budget::new(settings.buffer_bytes_max, settings.buffer_wait_max),
             prices: Prices::new(prices),
+            rates: Rates::default(),
             health: reports,
             held: HeldLeases::default(),
             tasks: TaskTracker::new(),
@@ -105,6 +108,7 @@ impl Relay {
         relay.accounts.reload(relay.clock.now()).await?;
         relay.groups.reload(&*relay.store.records).await?;
         relay.prices.reload(&*relay.store.records).await?;
+        relay.rates.reload(&*relay.store.records).await?;
         relay.keep_up(Arc::clone(&relay).follow(subscription));
         relay.keep_up(Arc::clone(&relay).renew_leases());
         let (clock, health) = (Arc::clone(&relay.clock), Arc::clone(&relay.store.health));

@@ -3,7 +3,7 @@
 use crate::relay::Relay;
 use domain::{Account, KeyId};
 use std::{sync::Arc, time::Duration};
-use store::{Event, Family, Notice, Record, StoreError, Subscription};
+use store::{Event, Family, Notice, Record, StoreError, Subscription, nouns::RATE_MULTIPLIERS};
 
 /// How long a failed reading waits before it is tried again.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
@@ -14,6 +14,7 @@ struct Stale {
     accounts: bool,
     groups: bool,
     prices: bool,
+    rates: bool,
     /// That it cannot be read has been told.
     is_told: bool,
 }
@@ -39,13 +40,14 @@ impl Relay {
             Event::Changed(Notice::Record { family: Family::ApiKey, id }) => self.key_changed(&id).await,
             Event::Changed(Notice::Record { family: Family::AccountGroup, .. }) => stale.groups = true,
             Event::Changed(Notice::Record { family: Family::ModelPricing, .. }) => stale.prices = true,
+            Event::Changed(Notice::Record { family: Family::Setting, id }) => stale.rates |= *id == *RATE_MULTIPLIERS,
             Event::Changed(Notice::Record { family, .. }) => stale.accounts |= Account::FAMILIES.contains(&family),
             Event::Changed(Notice::Health { account }) => {
                 stale.accounts |= self.accounts.refresh_health(&account, self.clock.now()).await.is_err();
             }
             Event::Lost => {
                 self.keys.doubt_all();
-                (stale.accounts, stale.groups, stale.prices) = (true, true, true);
+                *stale = Stale { is_told: stale.is_told, ..Stale::all() };
             }
         }
     }
@@ -73,13 +75,22 @@ impl Relay {
             stale.prices = read.is_err();
             trouble = trouble.or(read.err());
         }
+        if stale.rates {
+            let read = self.rates.reload(&*self.store.records).await;
+            stale.rates = read.is_err();
+            trouble = trouble.or(read.err());
+        }
         stale.tell(trouble);
     }
 }
 
 impl Stale {
     const fn is_any(&self) -> bool {
-        self.accounts || self.groups || self.prices
+        self.accounts || self.groups || self.prices || self.rates
+    }
+
+    const fn all() -> Self {
+        Self { accounts: true, groups: true, prices: true, rates: true, is_told: false }
     }
 
     /// Says once that something cannot be read, and once that it was.

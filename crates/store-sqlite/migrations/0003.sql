@@ -21,3 +21,7 @@ CREATE INDEX api_key_by_binding_claude ON api_key (binding_claude);
 CREATE INDEX api_key_by_binding_gemini ON api_key (binding_gemini);
 CREATE INDEX api_key_by_binding_openai ON api_key (binding_openai);
 CREATE INDEX api_key_by_binding_droid ON api_key (binding_droid);
+
+-- A key's own rate multipliers, and its icon.
+ALTER TABLE api_key ADD COLUMN rate_multipliers TEXT;
+ALTER TABLE api_key ADD COLUMN icon TEXT;

@@ -6,12 +6,14 @@ mod admin;
 mod admin_totp;
 pub mod api_key;
 mod api_token;
+mod rates;
 mod settings;
 mod user;
 
 pub use account_group::GROUPS_MAX;
 pub use admin::AdminCredentials;
 pub use admin_totp::AdminTotp;
+pub use rates::{RATE_MULTIPLIERS, rates_from_text, rates_to_text};
 pub use settings::{KeyCheckRecord, ModelPricingRecord, Setting};
 
 use crate::records::{Fields, Value};

@@ -3,9 +3,10 @@
 use super::bindings::{self, BindingsWord};
 use crate::{
     faults::Faults,
+    icons,
     refusal::Refusal,
     texts,
-    wire::{ClientWord, Instant, Lifetime, Patch, PermissionsWord},
+    wire::{ClientWord, Instant, Lifetime, Patch, PermissionsWord, RatesWord},
 };
 use domain::{
     Admin, ApiKey, Binding, ClientKind, Expiry, HashScheme, KeyId, KeyState, Permissions, Service, Timestamp, UserId,
@@ -43,6 +44,11 @@ pub(crate) struct NewApiKey {
     owner: Option<String>,
     /// Who alone serves it, by service; a service that is left out is served by all accounts.
     bindings: Option<BindingsWord>,
+    /// Factors of its rated cost by platform, in the place of the relay's.
+    rate_multipliers: Option<RatesWord>,
+    /// An emoji or a name of up to 32 characters, or a PNG, JPEG or WebP image of up to 16 KiB as a `data:` URI.
+    #[schema(min_length = 1, max_length = 21880, example = "🦀")]
+    icon: Option<String>,
     /// When it stops to work. Not beside `expires_after_first_use`.
     expires_at: Option<Instant>,
     /// How long it works once used. Not beside `expires_at`.
@@ -87,6 +93,14 @@ pub(crate) struct ApiKeyPatch {
     #[serde(default)]
     #[schema(value_type = Option<BindingsWord>)]
     bindings: Patch<BindingsWord>,
+    /// Factors of its rated cost by platform, as a whole; `null`: those of the relay.
+    #[serde(default)]
+    #[schema(value_type = Option<RatesWord>)]
+    rate_multipliers: Patch<RatesWord>,
+    /// What it is recognised by at a glance; `null`: nothing.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 21880)]
+    icon: Patch<String>,
     /// When it stops to work; `null`: no fixed end.
     #[serde(default)]
     #[schema(value_type = Option<Instant>)]
@@ -128,6 +142,8 @@ impl NewApiKey {
             tags: faults.check("tags", texts::tags(&self.tags.unwrap_or_default())),
             owner: self.owner.and_then(|id| faults.check("owner", texts::owner(&id).map(Some))),
             bindings: bindings::parse(&self.bindings.unwrap_or_default(), &mut faults),
+            rate_multipliers: self.rate_multipliers.unwrap_or_default().parse("rate_multipliers", &mut faults),
+            icon: self.icon.and_then(|text| faults.check("icon", icons::parse(&text).map(Some))),
             expiry,
             state: state(self.active.unwrap_or(true)),
             created_at: now,
@@ -155,6 +171,10 @@ impl ApiKeyPatch {
         }
         if let Some(allowed) = self.allowed_clients.clone().or_cleared(Vec::new()) {
             key.allowed_clients = clients(allowed);
+        }
+        faults.patch(&mut key.icon, "icon", &self.icon, |text| icons::parse(text).map(Some));
+        if let Some(rates) = self.rate_multipliers.clone().or_cleared(RatesWord::default()) {
+            key.rate_multipliers = rates.parse("rate_multipliers", &mut faults);
         }
         if let Some(words) = self.bindings.clone().or_cleared(BindingsWord::default()) {
             key.bindings = bindings::parse(&words, &mut faults);

@@ -1,7 +1,7 @@
 //! A key as it is shown: without its hash, with what it has used.
 
 use super::bindings::{BindingsView, Names};
-use crate::wire::{ClientWord, Instant, Lifetime, PermissionsWord, SumsView, Usd};
+use crate::wire::{ClientWord, Instant, Lifetime, PermissionsWord, RatesWord, SumsView, Usd};
 use domain::{ApiKey, Expiry, KeyState, Timestamp};
 use serde::Serialize;
 use store::{ledger::KeyTotals, records::Versioned};
@@ -42,6 +42,11 @@ pub(crate) struct ApiKeyView {
     owner: Option<String>,
     /// Who alone serves it, by service; a service that is not here is served by all accounts.
     bindings: BindingsView,
+    /// Factors of its rated cost by platform; for a platform that is not here, the relay's.
+    rate_multipliers: RatesWord,
+    /// What it is recognised by at a glance: an emoji, a name, or an image as a `data:` URI.
+    #[schema(example = "🦀")]
+    icon: Option<String>,
     state: StateWord,
     /// Whether its time is over.
     expired: bool,
@@ -109,6 +114,8 @@ impl ApiKeyView {
             tags: key.tags,
             owner: key.owner.map(|owner| owner.to_string()),
             bindings: names.show(key.bindings),
+            rate_multipliers: RatesWord::from(&key.rate_multipliers),
+            icon: key.icon,
             state,
             expired: key.expiry.has_ended(now),
             expires_at: key.expiry.ends_at().map(Instant),

@@ -17,7 +17,7 @@ use crate::{
     wire::{Instant, Patch},
 };
 use axum::{Json, extract::State};
-use domain::{ApiKey, Expiry, HashScheme, KeyId, KeyState, Permissions, Timestamp, User, UserId};
+use domain::{ApiKey, Expiry, HashScheme, KeyId, KeyState, Permissions, RateMultipliers, Timestamp, User, UserId};
 use http::StatusCode;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
@@ -234,6 +234,8 @@ impl NewOwnKey {
             tags: Vec::new(),
             owner: Some(of.id.clone()),
             bindings: BTreeMap::new(),
+            rate_multipliers: RateMultipliers::default(),
+            icon: None,
             expiry: self.expires_at.map_or(Expiry::Never, |Instant(at)| Expiry::At(at)),
             state: KeyState::Active,
             created_at: now,

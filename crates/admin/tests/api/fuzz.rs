@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const CASES: u32 = 600;
 
 /// Paths with a place for a segment and a query.
-const PATHS: [&str; 39] = [
+const PATHS: [&str; 40] = [
     "/admin/session",
     "/admin/me/password",
     "/admin/api-keys",
@@ -37,6 +37,7 @@ const PATHS: [&str; 39] = [
     "/admin/usage/records",
     "/admin/model-pricing",
     "/admin/model-pricing/{}",
+    "/admin/rate-multipliers",
     "/admin/system",
     "/admin/sessions",
     "/admin/sessions/{}",
@@ -60,7 +61,7 @@ const PATHS: [&str; 39] = [
 static METHODS: [Method; 6] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// Names that mean something somewhere, so that values reach the parsers.
-const NAMES: [&str; 49] = [
+const NAMES: [&str; 51] = [
     "name",
     "description",
     "permissions",
@@ -110,6 +111,8 @@ const NAMES: [&str; 49] = [
     "bindings",
     "binding",
     "type",
+    "rate_multipliers",
+    "icon",
 ];
 
 /// Texts that mean something somewhere.

@@ -14,6 +14,7 @@ mod key_lifecycle;
 mod local;
 mod plane;
 mod prices;
+mod rates;
 mod roles;
 mod secrets;
 mod session;

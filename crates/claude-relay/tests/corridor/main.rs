@@ -18,6 +18,7 @@ mod headers;
 mod keep_alive;
 mod keys;
 mod load;
+mod rates;
 mod shutdown;
 mod stalls;
 mod support;

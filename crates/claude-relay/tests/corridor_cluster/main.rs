@@ -28,6 +28,8 @@ mod keep_alive;
 mod keys;
 #[path = "../corridor/load.rs"]
 mod load;
+#[path = "../corridor/rates.rs"]
+mod rates;
 #[path = "../corridor/shutdown.rs"]
 mod shutdown;
 #[path = "../corridor/stalls.rs"]

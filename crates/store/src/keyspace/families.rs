@@ -55,6 +55,8 @@ const API_KEY: &[Column] = &[
     text("binding_gemini").listed(),
     text("binding_openai").listed(),
     text("binding_droid").listed(),
+    text("rate_multipliers"),
+    text("icon"),
 ];
 
 const HTTP_ACCOUNT: &[Column] = &[

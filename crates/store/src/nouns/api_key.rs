@@ -1,12 +1,15 @@
 //! API keys as records.
 
-use super::{FieldWriter, list_from_text, list_to_text};
+use super::{FieldWriter, list_from_text, list_to_text, rates_from_text, rates_to_text};
 use crate::{
     error::StoreError,
     keyspace::Family,
     records::{Comparison, FieldReader, Fields, Filter, Record, Records, Row, Value},
 };
-use domain::{ApiKey, Binding, ClientKind, Expiry, HashScheme, KeyHash, KeyId, KeyState, Permissions, Service, UserId};
+use domain::{
+    ApiKey, Binding, ClientKind, Expiry, HashScheme, KeyHash, KeyId, KeyState, Permissions, RateMultipliers, Service,
+    UserId,
+};
 use std::{collections::BTreeMap, time::Duration};
 
 const ALL: &str = "all";
@@ -70,6 +73,7 @@ impl Record for ApiKey {
             KeyState::Disabled => ("disabled", None),
             KeyState::Deleted { at } => ("deleted", Some(at)),
         };
+        let rates = (!self.rate_multipliers.is_empty()).then(|| rates_to_text(&self.rate_multipliers));
         let fields = FieldWriter::default();
         let bound = |fields: FieldWriter, &service| {
             fields.set_some(binding_column(service), self.bindings.get(&service).map(ToString::to_string))
@@ -87,6 +91,8 @@ impl Record for ApiKey {
             .set("restricted_models", list_to_text(self.restricted_models.iter().map(String::as_str)))
             .set("tags", list_to_text(self.tags.iter().map(String::as_str)))
             .set_some("owner", self.owner.as_ref().map(UserId::as_str))
+            .set_some("rate_multipliers", rates)
+            .set_some("icon", self.icon.as_deref())
             .set_some("expires_at", expires_at)
             .set_some("lifetime_ms", lifetime.map(|span| i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
             .set_some("first_used_at", first_used_at)
@@ -116,6 +122,11 @@ impl Record for ApiKey {
                 Some(owner) => Some(fields.required("owner", UserId::parse(owner).ok())?),
             },
             bindings: bindings(&fields)?,
+            rate_multipliers: match fields.text("rate_multipliers") {
+                None => RateMultipliers::default(),
+                Some(text) => fields.required("rate_multipliers", rates_from_text(text))?,
+            },
+            icon: fields.text("icon").map(str::to_owned),
             expiry: expiry(&fields)?,
             state: state(&fields)?,
             created_at: fields.required("created_at", fields.timestamp("created_at"))?,
@@ -181,7 +192,7 @@ fn clients_from_text(text: &str) -> Option<Vec<ClientKind>> {
 mod tests {
     use super::*;
     use crate::records::Version;
-    use domain::Timestamp;
+    use domain::{Multiplier, Platform, Timestamp};
 
     fn key() -> ApiKey {
         ApiKey {
@@ -197,6 +208,8 @@ mod tests {
             tags: vec!["a \"quoted\" tag".to_owned()],
             owner: None,
             bindings: BTreeMap::new(),
+            rate_multipliers: RateMultipliers::default(),
+            icon: None,
             expiry: Expiry::Never,
             state: KeyState::Active,
             created_at: Timestamp::from_ms(1),
@@ -231,13 +244,18 @@ mod tests {
         let group = Binding::parse("group:g1").expect("a binding");
         let bound = ApiKey { bindings: [(Service::Claude, account), (Service::Droid, group)].into(), ..key() };
         assert_eq!(through_fields(&bound), bound);
+        let rate_multipliers = [(Platform::Ccr, Multiplier::parse("1.5").expect("a decimal"))].into_iter().collect();
+        let rated = ApiKey { rate_multipliers, icon: Some("🦀".to_owned()), ..key() };
+        assert_eq!(through_fields(&rated), rated);
     }
 
     #[test]
     fn every_field_is_a_column_of_the_table() {
         let binding = Binding::parse("group:g1").expect("a binding");
         let bindings = Service::ALL.iter().map(|&service| (service, binding.clone())).collect();
-        for name in (ApiKey { bindings, ..key() }).fields().keys() {
+        let rate_multipliers = [(Platform::Ccr, Multiplier::ONE)].into_iter().collect();
+        let full = ApiKey { bindings, rate_multipliers, icon: Some("🦀".to_owned()), ..key() };
+        for name in full.fields().keys() {
             assert!(Family::ApiKey.column(name).is_some(), "{name}");
         }
     }
