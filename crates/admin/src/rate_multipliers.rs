@@ -71,13 +71,11 @@ pub(crate) async fn set(
 }
 
 async fn shown(plane: &Plane) -> Result<Tagged<RateMultipliersView>, Refusal> {
-    match editing::find::<Setting>(plane.store(), RATE_MULTIPLIERS).await? {
-        Some(setting) => view(setting),
-        None => {
-            let body = RateMultipliersView { version: 0, rate_multipliers: RatesWord::default(), updated_at: None };
-            Ok(Tagged { version: Version(0), body })
-        }
+    if let Some(setting) = editing::find::<Setting>(plane.store(), RATE_MULTIPLIERS).await? {
+        return view(setting);
     }
+    let body = RateMultipliersView { version: 0, rate_multipliers: RatesWord::default(), updated_at: None };
+    Ok(Tagged { version: Version(0), body })
 }
 
 fn view(setting: Versioned<Setting>) -> Result<Tagged<RateMultipliersView>, Refusal> {

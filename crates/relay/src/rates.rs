@@ -25,9 +25,10 @@ impl Rates {
             None => Some(RateMultipliers::default()),
             Some(setting) => rates_from_text(&setting.record.value),
         };
-        match rates {
-            Some(rates) => self.0.store(Arc::new(rates)),
-            None => tracing::error!("the rate multipliers in the store cannot be read; set them anew"),
+        if let Some(rates) = rates {
+            self.0.store(Arc::new(rates));
+        } else {
+            tracing::error!("the rate multipliers in the store cannot be read; set them anew");
         }
         Ok(())
     }

@@ -119,7 +119,7 @@ pub(super) async fn existing(
         match found {
             Ok(Some(id)) => drop(members.insert(id)),
             Ok(None) => {
-                faults.add(format!("members[{place}]"), "is no account's id; take one from the list of accounts")
+                faults.add(format!("members[{place}]"), "is no account's id; take one from the list of accounts");
             }
             Err(refusal) => return Err(refusal),
         }
