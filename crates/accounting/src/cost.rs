@@ -5,7 +5,7 @@ use crate::{
     names::Match,
     published::{Factor, PriceTraits},
 };
-use domain::{Day, Dialect, Multiplier, NanoUsd, TokenUsage, money::div_half_even};
+use domain::{Day, Dialect, NanoUsd, TokenUsage, money::div_half_even};
 use std::{fmt::Write as _, sync::Arc};
 
 /// Pico-dollars of a nano-dollar.
@@ -105,43 +105,16 @@ impl Factors {
         let mut text = String::with_capacity(rate.text.len() + 48);
         text.push_str(&rate.text);
         for factor in self.each() {
-            text.push('*');
-            text.push_str(factor.name);
-            text.push('=');
-            write_factor(&mut text, factor.times);
+            write!(text, "*{}={}", factor.name, factor.times).expect("a String takes all that is written to it");
         }
         text.into()
     }
 }
 
-/// Writes `0.5`, `6`, `1.1`; a fraction that is no decimal as `1/3`.
-pub(crate) fn write_factor(text: &mut String, factor: Multiplier) {
-    let (numerator, denominator) = factor.parts();
-    let decimals = denominator.ilog10() as usize;
-    let _ = match (10_u32.pow(denominator.ilog10()) == denominator, numerator % denominator) {
-        (false, _) => write!(text, "{numerator}/{denominator}"),
-        (true, 0) => write!(text, "{}", numerator / denominator),
-        (true, rest) => {
-            let fraction = format!("{rest:0decimals$}");
-            write!(text, "{}.{}", numerator / denominator, fraction.trim_end_matches('0'))
-        }
-    };
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn factors_are_written_as_people_write_them() {
-        for (numerator, denominator, text) in
-            [(6, 1, "6"), (20, 10, "2"), (11, 10, "1.1"), (5, 10, "0.5"), (1050, 1000, "1.05"), (1, 3, "1/3")]
-        {
-            let mut written = String::new();
-            write_factor(&mut written, Multiplier::new(numerator, denominator).expect("not zero"));
-            assert_eq!(written, text);
-        }
-    }
+    use domain::Multiplier;
 
     #[test]
     fn several_factors_are_rounded_once() {

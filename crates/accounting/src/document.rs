@@ -3,7 +3,6 @@
 //! Prices are US dollars per million tokens, read from numbers or strings, written as strings, so that no reader makes floats of them.
 
 use crate::{
-    cost::write_factor,
     decimal::{Unit, parse_price, usd_per_million},
     error::{PriceError, Problem},
     model_price::{ClassPrices, ModelPrice, ModelPriceParts, PriceFrom, ServicePrices, Tier},
@@ -188,11 +187,7 @@ impl From<&PriceFrom> for PriceDocument {
             priority: service(ServiceTier::Priority),
             flex: service(ServiceTier::Flex),
             batch: service(ServiceTier::Batch),
-            fast: price.fast.map(|fast| {
-                let mut text = String::new();
-                write_factor(&mut text, fast);
-                Figure(text)
-            }),
+            fast: price.fast.map(|fast| Figure(fast.to_string())),
         }
     }
 }

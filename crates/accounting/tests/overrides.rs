@@ -211,7 +211,7 @@ fn the_usual_file_is_read_to_the_last_digit() {
     );
     assert_eq!(price.tiers[0].classes.cache_write_1h, Some(PicoUsd(6_000_000)));
     assert_eq!(price.tiers[1].classes.cache_read, Some(PicoUsd(600_000)));
-    assert_eq!(price.fast.map(domain::Multiplier::parts), Some((60, 10)));
+    assert_eq!(price.fast.map(domain::Multiplier::parts), Some((6, 1)));
 }
 
 #[test]

@@ -6,6 +6,8 @@ pub(crate) mod probe;
 mod views;
 
 use crate::{
+    account_groups,
+    api_keys::refuse_bound,
     editing,
     extract::{Document, IfMatch, Params, PathId},
     gate::Caller,
@@ -18,7 +20,7 @@ use crate::{
 };
 use axum::{Json, extract::State};
 use documents::{AccountPatch, NewAccount};
-use domain::{Account, AccountId, Cooldown};
+use domain::{Account, AccountId, Binding, Cooldown};
 use http::StatusCode;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -161,7 +163,8 @@ pub(crate) async fn change(
     tagged(&plane, account).await
 }
 
-/// Removes an account with its credential, its cooldowns and the sessions bound to it. The books keep its id.
+/// Removes an account with its credential, its cooldowns and the sessions bound to it; it leaves its groups. One that
+/// keys are bound to alone is not removed. The books keep its id.
 #[utoipa::path(delete, path = "/admin/accounts/{id}", tag = "Accounts", operation_id = "delete_account",
     params(("id" = String, Path, description = "The account's id."),
         ("If-Match" = String, Header, description = "Remove it only at this version.")),
@@ -174,6 +177,7 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Refusal> {
     let account = find(&plane, &id).await?;
     precondition.check(account.version)?;
+    refuse_bound(&plane, &Binding::Account(id.clone())).await?;
     let expected = (precondition != IfMatch::Any).then_some(account.version);
     match plane.store().records.remove(account.record.family(), id.as_str(), expected).await {
         Ok(()) => (),
@@ -182,6 +186,7 @@ pub(crate) async fn delete(
     }
     plane.store().affinity.flush(Some(&id)).await?;
     plane.store().health.end(&id, None).await?;
+    account_groups::leave(&plane, &id).await?;
     tracing::info!(account.id = %id, admin.id = %caller.admin.id, "an account was removed");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,8 +1,10 @@
 //! API keys: list, create, read, change, delete. A key itself is shown once, in the answer that makes it.
 
 pub(crate) mod batch;
+mod bindings;
 mod documents;
 pub(crate) mod lifecycle;
+mod references;
 mod renewal;
 mod views;
 
@@ -18,6 +20,7 @@ use crate::{
     texts,
 };
 use axum::extract::State;
+pub(crate) use bindings::{Names, refuse_bound};
 use documents::{ApiKeyPatch, NewApiKey};
 use domain::{ApiKey, KeyId, Timestamp};
 use http::StatusCode;
@@ -73,6 +76,9 @@ pub(crate) struct ApiKeyParams {
     /// The id of a user: only keys of this owner.
     #[param(max_length = 64)]
     owner: Option<String>,
+    /// Only keys that are bound to this: `SERVICE:account:ID` or `SERVICE:group:ID`.
+    #[param(max_length = 100, example = "claude:group:0198c0de-0000-7000-8000-000000000002")]
+    binding: Option<String>,
     /// What the list is ordered by; left out: `created_at`.
     #[param(inline)]
     order: Option<ApiKeyOrder>,
@@ -96,6 +102,7 @@ pub(crate) async fn list(
     let now = plane.now();
     let mut filters = filters(params.state, now);
     filters.extend(params.owner.as_deref().map(of_owner).transpose()?);
+    filters.extend(params.binding.as_deref().map(bindings::filter).transpose()?);
     let query = ListQuery {
         filters,
         search: params.q,
@@ -181,9 +188,12 @@ async fn issued(
     let clear = issued.clear.expose_secret().to_owned();
     let id = KeyId::from_uuid(fresh_uuid(now));
     let key = body.into_key(id.clone(), issued, &caller.admin, now)?;
+    references::check(plane, key.owner.as_ref(), &key.bindings).await?;
     let version = plane.store().records.add(&key).await?;
+    references::check_given(plane, &id, key.owner.as_ref()).await?;
     tracing::info!(key.id = %id, admin.id = %caller.admin.id, "an API key was created");
-    let view = ApiKeyView::new(Versioned { record: key, version }, &KeyTotals::default(), now);
+    let names = Names::of(plane, key.bindings.values()).await?;
+    let view = ApiKeyView::new(Versioned { record: key, version }, &KeyTotals::default(), &names, now);
     Ok((id, version, IssuedApiKeyView::new(clear, view)))
 }
 
@@ -195,11 +205,14 @@ async fn changed(
     precondition: &IfMatch,
     patch: &ApiKeyPatch,
 ) -> Result<Versioned<ApiKey>, Refusal> {
+    let (owner, bindings) = patch.references();
+    references::check(plane, owner.as_ref(), &bindings).await?;
     let now = plane.now();
     let changed = editing::edit::<ApiKey>(plane.store(), id.as_str(), precondition, |key| {
         lifecycle::alive(key).and_then(|key| patch.apply(key, now))
     });
     let key = changed.await?.ok_or_else(missing)?;
+    references::check_given(plane, id, owner.as_ref()).await?;
     tracing::info!(key.id = %id, admin.id = %caller.admin.id, "an API key was changed");
     Ok(key)
 }
@@ -208,20 +221,30 @@ fn missing() -> Refusal {
     Refusal::missing("API key", PATH)
 }
 
-pub(crate) async fn tagged(plane: &Plane, key: Versioned<ApiKey>) -> Result<Tagged<ApiKeyView>, Refusal> {
+async fn tagged(plane: &Plane, key: Versioned<ApiKey>) -> Result<Tagged<ApiKeyView>, Refusal> {
     let version = key.version;
     let mut views = with_totals(plane, vec![key]).await?;
     let body = views.pop().ok_or_else(missing)?;
     Ok(Tagged { version, body })
 }
 
+/// The keys with what each has used and what the accounts and groups are called that they are bound to.
+async fn with_totals(plane: &Plane, keys: Vec<Versioned<ApiKey>>) -> Result<Vec<ApiKeyView>, Refusal> {
+    let names = Names::of(plane, keys.iter().flat_map(|key| key.record.bindings.values())).await?;
+    with_names(plane, keys, &names).await
+}
+
 /// The keys with what each has used, asked for in one question.
-pub(crate) async fn with_totals(plane: &Plane, keys: Vec<Versioned<ApiKey>>) -> Result<Vec<ApiKeyView>, Refusal> {
+pub(crate) async fn with_names(
+    plane: &Plane,
+    keys: Vec<Versioned<ApiKey>>,
+    names: &Names,
+) -> Result<Vec<ApiKeyView>, Refusal> {
     let now = plane.now();
     let ids: Vec<KeyId> = keys.iter().map(|key| key.record.id.clone()).collect();
     plane.given.books.delivered().await;
     let totals = plane.store().ledger.key_totals(&ids, (plane.given.calendar)().day(now)).await?;
-    Ok(keys.into_iter().zip(&totals).map(|(key, totals)| ApiKeyView::new(key, totals, now)).collect())
+    Ok(keys.into_iter().zip(&totals).map(|(key, totals)| ApiKeyView::new(key, totals, names, now)).collect())
 }
 
 fn filters(shown: Option<Shown>, now: Timestamp) -> Vec<Filter> {

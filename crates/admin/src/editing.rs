@@ -5,7 +5,7 @@ use crate::{
     refusal::{Refusal, RefusalType},
 };
 use store::{
-    Record, RecordError, Store,
+    Record, RecordError, Store, Version,
     records::{Condition, TypedRecords, Versioned},
 };
 
@@ -42,6 +42,31 @@ pub(crate) async fn edit<T: Record + Sync>(
     }
     let message = "It is being changed all the time by others: send the change again.";
     Err(Refusal::new(RefusalType::Conflict, message))
+}
+
+/// Adds `record` or puts it into the place of the one with its id, whichever it takes. One that is not there yet has version 0.
+///
+/// # Errors
+///
+/// When the precondition does not hold, or others set it each time.
+pub(crate) async fn put<T: Record + Clone + Sync>(
+    store: &Store,
+    record: &T,
+    precondition: &IfMatch,
+) -> Result<Version, Refusal> {
+    for _ in 0..TRIES_MAX {
+        if let Some(changed) = edit::<T>(store, record.id(), precondition, |_| Ok(record.clone())).await? {
+            return Ok(changed.version);
+        }
+        precondition.check(Version(0))?;
+        match store.records.add(record).await {
+            Ok(version) => return Ok(version),
+            // Somebody else was first: theirs is replaced.
+            Err(RecordError::Duplicate { .. }) => (),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(Refusal::new(RefusalType::Conflict, "It is being set by others all the time: send it again."))
 }
 
 #[cfg(test)]
@@ -110,7 +135,7 @@ mod tests {
     #[test]
     fn a_change_for_one_version_is_not_made_to_the_next() {
         let store = store();
-        let precondition = IfMatch::OneOf(vec![store::Version(1)]);
+        let precondition = IfMatch::OneOf(vec![Version(1)]);
         let refusal = promote(&store, &precondition, 1).expect_err("changed in between");
         assert_eq!(refusal.r#type, RefusalType::PreconditionFailed);
     }

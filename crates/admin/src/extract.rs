@@ -37,6 +37,9 @@ pub(crate) struct Params<T>(pub(crate) T);
 /// The id in a path; what is no id names nothing that exists.
 pub(crate) struct PathId<T>(pub(crate) T);
 
+/// Two ids in a path, the one below the other.
+pub(crate) struct PathIds<T, U>(pub(crate) T, pub(crate) U);
+
 /// The versions that a change is meant for (`If-Match`, RFC 9110, 13.1.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum IfMatch {
@@ -89,9 +92,21 @@ impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for PathId<T> {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
-        let missing = || Refusal::new(RefusalType::NotFound, "There is nothing with this id: take one from the list.");
         let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| missing())?;
         text.parse().map(Self).map_err(|_| missing())
+    }
+}
+
+impl<S: Send + Sync, T: FromStr, U: FromStr> FromRequestParts<S> for PathIds<T, U> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let ids = Path::<(String, String)>::from_request_parts(parts, &()).await;
+        let Path((one, other)) = ids.map_err(|_| missing())?;
+        match (one.parse(), other.parse()) {
+            (Ok(one), Ok(other)) => Ok(Self(one, other)),
+            _ => Err(missing()),
+        }
     }
 }
 
@@ -127,6 +142,10 @@ impl IfMatch {
             _ => Ok(()),
         }
     }
+}
+
+fn missing() -> Refusal {
+    Refusal::new(RefusalType::NotFound, "There is nothing with this id: take one from the list.")
 }
 
 /// A version as `ETag` carries it.

@@ -5,17 +5,20 @@
 //! becomes a refusal of one form, `refusal`. Costs are decimal texts in US dollars with nine digits behind the point, because a
 //! JSON number would be a float; instants are RFC 3339 in UTC; ids are opaque.
 
+mod account_groups;
 mod accounts;
 mod address;
 mod admins;
 mod alone;
 mod api_keys;
 mod api_tokens;
+mod at_once;
 mod cursor;
 mod editing;
 mod extract;
 mod faults;
 mod gate;
+mod icons;
 mod listing;
 mod local;
 mod me;
@@ -26,6 +29,7 @@ mod pages;
 mod passwords;
 mod person;
 mod prices;
+mod rate_multipliers;
 mod refusal;
 mod replies;
 mod session;

@@ -166,6 +166,7 @@ fn opening() -> OpenApi {
         "API tokens",
         "API keys",
         "Accounts",
+        "Account groups",
         "Usage",
         "Prices",
         "System",

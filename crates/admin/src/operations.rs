@@ -2,9 +2,9 @@
 //! and there is no way to put one here without saying who may use it.
 
 use crate::{
-    accounts, admins, api_keys, api_tokens,
+    account_groups, accounts, admins, api_keys, api_tokens,
     gate::{self, Needs},
-    me, openapi, person, prices,
+    me, openapi, person, prices, rate_multipliers,
     refusal::{Refusal, RefusalType},
     session, sessions, settings,
     state::{AdminState, Plane, Shared},
@@ -104,6 +104,14 @@ fn resources() -> Vec<Operation> {
         needs(Operator, routes!(accounts::reset)).within(AccountsWrite),
         needs(Operator, routes!(accounts::probe::test)).within(AccountsWrite),
 
+        needs(Viewer, routes!(account_groups::list)).within(AccountsRead),
+        open_to(Access::Role(Operator), &[Conflict], routes!(account_groups::create)).within(AccountsWrite),
+        needs(Viewer, routes!(account_groups::read)).within(AccountsRead),
+        needs(Operator, routes!(account_groups::change)).within(AccountsWrite),
+        needs(Operator, routes!(account_groups::delete)).within(AccountsWrite),
+        needs(Operator, routes!(account_groups::members::add)).within(AccountsWrite),
+        needs(Operator, routes!(account_groups::members::remove)).within(AccountsWrite),
+
         needs(Viewer, routes!(usage::sums)).within(UsageRead),
         needs(Viewer, routes!(usage::top::top)).within(UsageRead),
         needs(Viewer, routes!(usage::trend::trend)).within(UsageRead),
@@ -114,6 +122,8 @@ fn resources() -> Vec<Operation> {
         needs(Viewer, routes!(prices::read)).within(PricesRead),
         needs(Operator, routes!(prices::set)).within(PricesWrite),
         needs(Operator, routes!(prices::delete)).within(PricesWrite),
+        needs(Viewer, routes!(rate_multipliers::read)).within(PricesRead),
+        needs(Operator, routes!(rate_multipliers::set)).within(PricesWrite),
 
         needs(Viewer, routes!(system::read)).within(SystemRead),
         needs(Operator, routes!(settings::list)).within(SystemRead),

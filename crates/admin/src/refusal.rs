@@ -215,7 +215,9 @@ impl From<RecordError> for Refusal {
                 "It was changed by somebody else at the same time: read it again, then change it.",
             ),
             RecordError::Duplicate { index } => {
-                let field = index.indexed().map(|(_, column)| Fault::new(column, "is another's; choose another"));
+                // A name that is compared without regard to case stands once more in a column for that.
+                let name = |column: &'static str| column.strip_suffix("_folded").unwrap_or(column);
+                let field = index.indexed().map(|(_, column)| Fault::new(name(column), "is another's; choose another"));
                 let message = "Another one has this value already: choose another.";
                 Self { details: field.into_iter().collect(), ..Self::new(RefusalType::Conflict, message) }
             }

@@ -102,7 +102,8 @@ pub(crate) fn model(text: &str) -> Result<String, Reason> {
     Ok(text.to_owned())
 }
 
-fn line(text: &str, chars_max: usize) -> Result<String, Reason> {
+/// One line of text, trimmed, not empty.
+pub(crate) fn line(text: &str, chars_max: usize) -> Result<String, Reason> {
     let text = text.trim();
     if text.is_empty() {
         return Err("is empty; write a text".into());

@@ -220,7 +220,8 @@ async fn remove(plane: &Plane, id: &UserId, precondition: &IfMatch) -> Result<()
     // The keys first: a user who is still there can be removed again, keys without one would go on.
     owned::delete_all(plane, id).await?;
     match plane.store().records.remove(Family::User, id.as_str(), expected).await {
-        Ok(()) => Ok(()),
+        // Once more: a key that was given to them between the two is found here, or its maker finds them gone.
+        Ok(()) => owned::delete_all(plane, id).await,
         Err(RecordError::Missing) => Err(missing()),
         Err(error) => Err(error.into()),
     }

@@ -2,6 +2,7 @@
 //! all but a few are calls of the admin API and nothing else.
 
 mod account;
+mod account_group;
 mod admin;
 mod api;
 mod api_key;
@@ -75,6 +76,8 @@ enum Command {
     ApiKey(api_key::ApiKeyArgs),
     /// Accounts at providers
     Account(account::AccountArgs),
+    /// Groups of accounts that keys can be bound to
+    AccountGroup(account_group::AccountGroupArgs),
     /// Usage and costs: sums, top lists, trends, and the records that they are the sums of
     Usage(usage::UsageArgs),
     /// Show the settings that hold, and where each comes from
@@ -110,6 +113,7 @@ fn obey(command: Command) -> Result<Verdict, CommandError> {
         Command::Doctor(place) => doctor::run(&place),
         Command::ApiKey(args) => desk::at(&args.place, async |desk| api_key::run(&args, desk).await),
         Command::Account(args) => desk::at(&args.place, async |desk| account::run(&args, desk).await),
+        Command::AccountGroup(args) => desk::at(&args.place, async |desk| account_group::run(&args, desk).await),
         Command::Usage(args) => desk::at(&args.place, async |desk| usage::run(&args, desk).await),
         Command::Settings(place) => desk::at(&place, settings::run),
         Command::Admin(args) => desk::at(&args.place, async |desk| admin::run(&args, desk).await),

@@ -1,11 +1,17 @@
 //! The keys that the relay issues to its clients.
 
 use crate::{
+    binding::Binding,
     id::{KeyId, UserId},
     platform::{Service, named},
+    rates::RateMultipliers,
     time::Timestamp,
 };
-use std::{collections::BTreeSet, fmt, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
 
 /// SHA-256 of a whole key: what the store knows of it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -99,6 +105,12 @@ pub struct ApiKey {
     pub tags: Vec<String>,
     /// Whose it is, if a user's.
     pub owner: Option<UserId>,
+    /// Who alone serves it, by service; for a service that is not here, the pool that all keys share.
+    pub bindings: BTreeMap<Service, Binding>,
+    /// Its own factors of the rated cost, in the place of the relay's.
+    pub rate_multipliers: RateMultipliers,
+    /// What it is recognised by at a glance: an emoji, a name, or a small image as a `data:` URI.
+    pub icon: Option<String>,
     /// When it stops to work.
     pub expiry: Expiry,
     /// Whether it works.

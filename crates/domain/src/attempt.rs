@@ -125,7 +125,7 @@ pub struct Attempt {
     pub cost: NanoUsd,
     /// Cost times the operator's multipliers: what limits go by.
     pub cost_rated: NanoUsd,
-    /// Which price was used: `source/model@from>tier`, or why none was.
+    /// Which price was used: `source/model@from>tier`, with `~1.5` behind it where the rated cost has a multiplier; or why none was.
     pub price: Arc<str>,
     /// The client's `User-Agent`, cut to [`CLIENT_TEXT_BYTES_MAX`].
     pub client: Arc<str>,

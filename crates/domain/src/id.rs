@@ -83,6 +83,10 @@ id!(
     AccountId
 );
 id!(
+    /// One group of accounts.
+    GroupId
+);
+id!(
     /// One person who owns keys.
     UserId
 );

@@ -3,30 +3,36 @@
 //! Constructors parse: what exists is valid, and the inside never checks again.
 
 pub mod account;
+pub mod account_group;
 pub mod admin;
 pub mod api_key;
 pub mod api_token;
 pub mod attempt;
+pub mod binding;
 pub mod calendar;
 pub mod health;
 pub mod id;
 pub mod money;
 pub mod platform;
+pub mod rates;
 pub mod secret;
 pub mod time;
 pub mod usage;
 pub mod user;
 
 pub use account::{Account, AccountSettings, AuthScheme, HttpEndpoint, ModelMap, Priority};
+pub use account_group::AccountGroup;
 pub use admin::{Admin, Role};
 pub use api_key::{ApiKey, ClientKind, Expiry, HashScheme, KeyHash, KeyState, Permissions};
 pub use api_token::{ApiToken, Scope};
 pub use attempt::{Attempt, AttemptKind, FailureKind, MODEL_OTHER, Outcome, client_text};
+pub use binding::Binding;
 pub use calendar::{Calendar, CalendarSchedule, Day, Hour, Month, Week};
 pub use health::{Cooldown, CooldownCause, CooldownScope};
-pub use id::{AccountId, AdminId, IdError, KeyId, RequestId, SessionId, TokenId, UserId};
+pub use id::{AccountId, AdminId, GroupId, IdError, KeyId, RequestId, SessionId, TokenId, UserId};
 pub use money::{Multiplier, NanoUsd, PicoUsd};
 pub use platform::{Dialect, Platform, Service};
+pub use rates::RateMultipliers;
 pub use secret::Sealed;
 pub use time::Timestamp;
 pub use usage::{TokenUsage, UsageSource};

@@ -55,7 +55,10 @@ impl Multiplier {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-        if whole.is_empty() || fraction.len() > 6 || !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        // One fraction for each number: `1.50` is `1.5`.
+        let written = fraction.len();
+        let fraction = fraction.trim_end_matches('0');
+        if whole.is_empty() || written > 6 || !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
             return None;
         }
         let numerator = format!("{whole}{fraction}").parse().ok()?;
@@ -98,6 +101,22 @@ impl Sum for NanoUsd {
     }
 }
 
+impl fmt::Display for Multiplier {
+    /// `0.5`, `6`, `1.1`; a fraction that is no decimal as `1/3`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (numerator, denominator) = self.parts();
+        let decimals = denominator.ilog10() as usize;
+        match (10_u32.pow(denominator.ilog10()) == denominator, numerator % denominator) {
+            (false, _) => write!(f, "{numerator}/{denominator}"),
+            (true, 0) => write!(f, "{}", numerator / denominator),
+            (true, rest) => {
+                let fraction = format!("{rest:0decimals$}");
+                write!(f, "{}.{}", numerator / denominator, fraction.trim_end_matches('0'))
+            }
+        }
+    }
+}
+
 impl fmt::Display for NanoUsd {
     /// Dollars with nine decimals, `0.001250000`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -135,5 +154,23 @@ mod tests {
         assert_eq!(geo.of(NanoUsd(10)), NanoUsd(11));
         assert_eq!(Multiplier::parse("0.5").map(|half| half.of(NanoUsd(3))), Some(NanoUsd(2)));
         assert_eq!(Multiplier::new(1, 0), None);
+    }
+
+    #[test]
+    fn multipliers_are_written_as_people_write_them_and_read_back_the_same() {
+        for (numerator, denominator, text) in
+            [(6, 1, "6"), (20, 10, "2"), (11, 10, "1.1"), (5, 10, "0.5"), (1050, 1000, "1.05"), (1, 3, "1/3")]
+        {
+            assert_eq!(Multiplier::new(numerator, denominator).map(|times| times.to_string()).as_deref(), Some(text));
+        }
+        for (text, same) in
+            [("1.50", "1.5"), ("1000.000000", "1000"), ("0.000001", "0.000001"), ("2.", "2"), ("0", "0")]
+        {
+            assert_eq!(Multiplier::parse(text), Multiplier::parse(same), "{text}");
+            assert_eq!(Multiplier::parse(text).map(|times| times.to_string()).as_deref(), Some(same));
+        }
+        for wrong in ["", ".5", "1.0000000", "1.2.3", "1e3", "-1", "4294967296"] {
+            assert_eq!(Multiplier::parse(wrong), None, "{wrong:?}");
+        }
     }
 }

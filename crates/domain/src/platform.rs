@@ -84,3 +84,16 @@ named!(
         Droid = "droid",
     }
 );
+
+impl Platform {
+    /// The service whose requests its accounts answer.
+    #[must_use]
+    pub const fn service(self) -> Service {
+        match self {
+            Self::Claude | Self::ClaudeConsole | Self::Bedrock | Self::Ccr => Service::Claude,
+            Self::Gemini => Service::Gemini,
+            Self::OpenAi | Self::OpenAiResponses | Self::AzureOpenAi => Service::OpenAi,
+            Self::Droid => Service::Droid,
+        }
+    }
+}

@@ -8,8 +8,8 @@ use crate::{
 };
 use accounting::{Match, PriceTraits, Pricing};
 use domain::{
-    Attempt, AttemptKind, Dialect, FailureKind, Hour, MODEL_OTHER, NanoUsd, Outcome, TokenUsage, UsageSource,
-    client_text,
+    ApiKey, Attempt, AttemptKind, Dialect, FailureKind, Hour, MODEL_OTHER, Multiplier, NanoUsd, Outcome, TokenUsage,
+    UsageSource, client_text,
 };
 use http::{HeaderMap, header};
 use journal::{AttemptSlot, Written};
@@ -44,6 +44,7 @@ pub(crate) struct OpenAttempt {
     owed: Option<Box<Owed>>,
     /// The account.
     pub(crate) seat: Arc<Seat>,
+    key: Arc<ApiKey>,
     _lease: Option<Arc<Lease>>,
     asked: Tariff,
     /// Bytes of the request, once it was sent upstream.
@@ -78,6 +79,7 @@ impl OpenAttempt {
             relay,
             owed,
             seat: assignment.seat,
+            key: Arc::clone(&admission.inbound.key),
             _lease: assignment.lease,
             asked,
             sent_bytes: None,
@@ -164,8 +166,9 @@ impl OpenAttempt {
             record.model = priced.model_key;
         }
         record.cost = priced.cost;
-        record.cost_rated = priced.cost;
-        record.price = priced.price;
+        let times = self.relay.rates.of(self.seat.account.platform(), &self.key.rate_multipliers);
+        record.cost_rated = times.of(priced.cost);
+        record.price = if times == Multiplier::ONE { priced.price } else { format!("{}~{times}", priced.price).into() };
     }
 }
 

@@ -136,7 +136,7 @@ impl Keys {
         let (generation, doubts) = (self.generation.load(Ordering::Acquire), self.doubts.lock().count);
         let row = self.records.find(Family::ApiKeyHash, &hash.to_string()).await?;
         let known = match row {
-            Some(row) => KnownKey::Known(Arc::new(Versioned::<ApiKey>::read(Family::ApiKey, &row)?.record)),
+            Some(row) => KnownKey::Known(without_icon(Versioned::<ApiKey>::read(Family::ApiKey, &row)?.record)),
             None => KnownKey::Unknown,
         };
         if self.generation.load(Ordering::Acquire) == generation {
@@ -159,7 +159,8 @@ impl Keys {
                     self.by_hash.remove(&hash);
                 }
                 if let Some(found) = found {
-                    self.keep(found.record.hash, KnownKey::Known(Arc::new(found.record)), doubts);
+                    let hash = found.record.hash;
+                    self.keep(hash, KnownKey::Known(without_icon(found.record)), doubts);
                 }
             }
             // Whoever asks next reads it from the store.
@@ -188,7 +189,7 @@ impl Keys {
 
     async fn first_used_by_another(&self, key: &Arc<ApiKey>) -> Result<Arc<ApiKey>, RecordError> {
         let found = self.records.read::<ApiKey>(key.id.as_str()).await?.ok_or(RecordError::Missing)?;
-        Ok(Arc::new(found.record))
+        Ok(without_icon(found.record))
     }
 
     fn keep(&self, hash: KeyHash, known: KnownKey, doubts: u64) {
@@ -197,6 +198,11 @@ impl Keys {
         }
         self.by_hash.insert(hash, Kept { known, doubts });
     }
+}
+
+/// What is kept of a key: an icon may be forty times as long as all the rest, and no request needs it.
+fn without_icon(key: ApiKey) -> Arc<ApiKey> {
+    Arc::new(ApiKey { icon: None, ..key })
 }
 
 #[cfg(test)]

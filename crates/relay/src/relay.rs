@@ -3,10 +3,12 @@
 use crate::{
     budget::Budget,
     directory::Directory,
+    groups::Groups,
     health::{self, HealthReports},
     keys::Keys,
     metrics::RelayMetrics,
     prices::Prices,
+    rates::Rates,
     select::{HeldLeases, LEASE_RENEWAL, LEASE_TTL},
     settings::RelaySettings,
 };
@@ -51,11 +53,13 @@ pub struct Relay {
     pub(crate) client: Client,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) prices: Prices,
+    pub(crate) rates: Rates,
     pub(crate) calendar: CalendarSchedule,
     pub(crate) settings: RelaySettings,
     pub(crate) metrics: Arc<RelayMetrics>,
     pub(crate) keys: Keys,
     pub(crate) accounts: Directory,
+    pub(crate) groups: Groups,
     pub(crate) buffers: Budget,
     pub(crate) health: HealthReports,
     pub(crate) held: HeldLeases,
@@ -85,8 +89,10 @@ impl Relay {
         let relay = Arc::new(Self {
             keys: Keys::new(Arc::clone(&store.records), settings.store_grace),
             accounts: Directory::new(store.clone(), keyring),
+            groups: Groups::default(),
             buffers: Budget::new(settings.buffer_bytes_max, settings.buffer_wait_max),
             prices: Prices::new(prices),
+            rates: Rates::default(),
             health: reports,
             held: HeldLeases::default(),
             guesses: Throttle::for_keys(),
@@ -103,7 +109,9 @@ impl Relay {
             metrics,
         });
         relay.accounts.reload(relay.clock.now()).await?;
+        relay.groups.reload(&*relay.store.records).await?;
         relay.prices.reload(&*relay.store.records).await?;
+        relay.rates.reload(&*relay.store.records).await?;
         relay.keep_up(Arc::clone(&relay).follow(subscription));
         relay.keep_up(Arc::clone(&relay).renew_leases());
         let (clock, health) = (Arc::clone(&relay.clock), Arc::clone(&relay.store.health));

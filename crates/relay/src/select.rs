@@ -1,8 +1,8 @@
 //! Room 3: an account is chosen, and a slot on it taken where it has a ceiling.
 
 use crate::{admit::Admission, directory::Seat, relay::Relay};
-use domain::{AccountId, Platform};
-use scheduling::{Demand, NoChoice, eligibility::Standing, model_family};
+use domain::{AccountId, Platform, Service};
+use scheduling::{Bound, Choice, Demand, NoChoice, eligibility::Standing, model_family};
 use std::{
     num::NonZeroU32,
     sync::{Arc, Weak},
@@ -54,19 +54,20 @@ impl Relay {
     /// When none can serve: why, account by account.
     pub(crate) async fn select(&self, admission: &Admission, tried: &[AccountId]) -> Result<Assignment, NoChoice> {
         let model = admission.inbound.scan.as_ref().map(|scan| wanted(&scan.model));
+        // Who is in the group is asked at each choice: who left it meanwhile serves no further attempt.
+        let members = self.groups.members();
+        let bound = members.bound(admission.inbound.key.bindings.get(&Service::Claude));
         let mut passed_over = tried.to_vec();
         loop {
             let demand = Demand {
                 platforms: model.map_or(&[Platform::ClaudeConsole, Platform::Ccr], |(platforms, _)| platforms),
                 model: model.map(|(_, model)| model),
                 family: model.and_then(|(_, model)| model_family(model)),
+                bound,
                 passed_over: &passed_over,
             };
             let (seat, choice) = self.accounts.choose(&demand, self.clock.now())?;
-            let note = match choice.standing {
-                Standing::Sound => format!("least recently used of {} by priority", choice.eligible),
-                Standing::Doubtful { .. } => format!("least doubtful of {}: none is sound", choice.eligible),
-            };
+            let note = note(&choice, bound);
             let Some(ceiling) = seat.account.concurrency_max else {
                 return Ok(Assignment { seat, lease: None, note: note.into() });
             };
@@ -108,6 +109,19 @@ impl Relay {
                 None
             }
         }
+    }
+}
+
+/// Why this account, for people.
+fn note(choice: &Choice, bound: Bound<'_>) -> String {
+    let how = match choice.standing {
+        Standing::Sound => format!("least recently used of {} by priority", choice.eligible),
+        Standing::Doubtful { .. } => format!("least doubtful of {}: none is sound", choice.eligible),
+    };
+    match bound {
+        Bound::Free => how,
+        Bound::Account(_) => "the key is bound to it".to_owned(),
+        Bound::Group(_) => format!("{how}, in the key's group"),
     }
 }
 

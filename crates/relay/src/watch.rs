@@ -2,17 +2,25 @@
 
 use crate::relay::Relay;
 use domain::{Account, KeyId};
-use std::{sync::Arc, time::Duration};
-use store::{Event, Family, Notice, Record, StoreError, Subscription};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use store::{Event, Family, Notice, Record, StoreError, Subscription, nouns::RATE_MULTIPLIERS};
 
 /// How long a failed reading waits before it is tried again.
 const RETRY_AFTER: Duration = Duration::from_millis(250);
 
+/// What is kept as a whole, and read again as a whole when one of it has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kept {
+    Accounts,
+    Groups,
+    Prices,
+    Rates,
+}
+
 /// What could not be read again yet.
 #[derive(Default)]
 struct Stale {
-    accounts: bool,
-    prices: bool,
+    kept: BTreeSet<Kept>,
     /// That it cannot be read has been told.
     is_told: bool,
 }
@@ -27,7 +35,7 @@ impl Relay {
                     Some(event) => self.hear(event, &mut stale).await,
                     None => return,
                 },
-                () = tokio::time::sleep(RETRY_AFTER), if stale.accounts || stale.prices => {}
+                () = tokio::time::sleep(RETRY_AFTER), if !stale.kept.is_empty() => {}
             }
             self.read_again(&mut stale).await;
         }
@@ -36,14 +44,15 @@ impl Relay {
     async fn hear(&self, event: Event, stale: &mut Stale) {
         match event {
             Event::Changed(Notice::Record { family: Family::ApiKey, id }) => self.key_changed(&id).await,
-            Event::Changed(Notice::Record { family: Family::ModelPricing, .. }) => stale.prices = true,
-            Event::Changed(Notice::Record { family, .. }) => stale.accounts |= Account::FAMILIES.contains(&family),
+            Event::Changed(Notice::Record { family, id }) => stale.kept.extend(Kept::of(family, &id)),
             Event::Changed(Notice::Health { account }) => {
-                stale.accounts |= self.accounts.refresh_health(&account, self.clock.now()).await.is_err();
+                if self.accounts.refresh_health(&account, self.clock.now()).await.is_err() {
+                    stale.kept.insert(Kept::Accounts);
+                }
             }
             Event::Lost => {
                 self.keys.doubt_all();
-                (stale.accounts, stale.prices) = (true, true);
+                stale.kept.extend(Kept::ALL);
             }
         }
     }
@@ -56,17 +65,37 @@ impl Relay {
 
     async fn read_again(&self, stale: &mut Stale) {
         let mut trouble = None;
-        if stale.accounts {
-            let read = self.accounts.reload(self.clock.now()).await;
-            stale.accounts = read.is_err();
-            trouble = read.err();
-        }
-        if stale.prices {
-            let read = self.prices.reload(&*self.store.records).await;
-            stale.prices = read.is_err();
-            trouble = trouble.or(read.err());
+        for kept in std::mem::take(&mut stale.kept) {
+            if let Err(error) = self.reload(kept).await {
+                stale.kept.insert(kept);
+                trouble.get_or_insert(error);
+            }
         }
         stale.tell(trouble);
+    }
+
+    async fn reload(&self, kept: Kept) -> Result<(), StoreError> {
+        let records = &*self.store.records;
+        match kept {
+            Kept::Accounts => self.accounts.reload(self.clock.now()).await,
+            Kept::Groups => self.groups.reload(records).await,
+            Kept::Prices => self.prices.reload(records).await,
+            Kept::Rates => self.rates.reload(records).await,
+        }
+    }
+}
+
+impl Kept {
+    const ALL: [Self; 4] = [Self::Accounts, Self::Groups, Self::Prices, Self::Rates];
+
+    /// What the record with this family and id is part of.
+    fn of(family: Family, id: &str) -> Option<Self> {
+        match family {
+            Family::AccountGroup => Some(Self::Groups),
+            Family::ModelPricing => Some(Self::Prices),
+            Family::Setting if id == RATE_MULTIPLIERS => Some(Self::Rates),
+            family => Account::FAMILIES.contains(&family).then_some(Self::Accounts),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The order among eligible accounts: sound before doubtful, then priority, then who was used least recently.
 
-use crate::eligibility::{Demand, Ineligible, Standing, eligibility};
+use crate::eligibility::{Bound, Demand, Ineligible, Standing, eligibility};
 use domain::{Account, Cooldown, Timestamp};
 use std::{collections::BTreeMap, fmt};
 
@@ -29,10 +29,24 @@ pub struct Choice {
 /// Why none may serve: how many accounts for which reason, and when the first of them may again.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NoChoice {
+    /// Among whom was chosen.
+    pub among: Among,
     /// Accounts by reason.
     pub reasons: BTreeMap<Reason, usize>,
     /// When the first cooldown ends.
     pub retry_at: Option<Timestamp>,
+}
+
+/// Among which accounts was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Among {
+    /// All of them.
+    #[default]
+    All,
+    /// The one that the key is bound to.
+    Account,
+    /// The group that the key is bound to.
+    Group,
 }
 
 /// A reason without its numbers: what accounts are counted by.
@@ -54,13 +68,14 @@ pub enum Reason {
 ///
 /// # Errors
 ///
-/// When none is eligible. Accounts of other platforms are not counted.
+/// When none is eligible. Accounts of other platforms, and those that the key is not bound to, are not counted.
 pub fn choose<'a>(
     candidates: impl Iterator<Item = Candidate<'a>>,
     demand: &Demand<'_>,
     now: Timestamp,
 ) -> Result<Choice, NoChoice> {
-    let (mut best, mut eligible, mut none) = (None, 0, NoChoice::default());
+    let (mut best, mut eligible) = (None, 0);
+    let mut none = NoChoice { among: demand.bound.into(), ..NoChoice::default() };
     for (index, candidate) in candidates.enumerate() {
         match eligibility(candidate.account, candidate.cooldowns, demand, now) {
             Ok(standing) => {
@@ -79,7 +94,7 @@ pub fn choose<'a>(
 impl NoChoice {
     fn count(&mut self, ineligible: Ineligible) {
         let reason = match ineligible {
-            Ineligible::OtherPlatform => return,
+            Ineligible::OtherPlatform | Ineligible::NotBound => return,
             Ineligible::ModelNotServed => Reason::ModelNotServed,
             Ineligible::Paused => Reason::Paused,
             Ineligible::Expired => Reason::Expired,
@@ -101,11 +116,31 @@ impl NoChoice {
     }
 }
 
+impl From<Bound<'_>> for Among {
+    fn from(bound: Bound<'_>) -> Self {
+        match bound {
+            Bound::Free => Self::All,
+            Bound::Account(_) => Self::Account,
+            Bound::Group(_) => Self::Group,
+        }
+    }
+}
+
 impl fmt::Display for NoChoice {
-    /// `no account is configured`, or `2 cooling down (rate_limit), 1 paused`.
+    /// `no account is configured for it`, or `2 cooling down (rate_limit), 1 paused`; of a bound key, what it is bound to stands
+    /// in front.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.among {
+            Among::All => "",
+            Among::Account => "the key is bound to one account: ",
+            Among::Group => "the key is bound to a group of accounts: ",
+        })?;
         if self.reasons.is_empty() {
-            return f.write_str("no account is configured for it");
+            return f.write_str(match self.among {
+                Among::All => "no account is configured for it",
+                Among::Account => "it cannot serve this, or is gone",
+                Among::Group => "none of them can serve this",
+            });
         }
         for (place, (reason, count)) in self.reasons.iter().enumerate() {
             write!(f, "{}{count} {reason}", if place == 0 { "" } else { ", " })?;
@@ -167,6 +202,7 @@ mod tests {
             platforms: &[Platform::ClaudeConsole],
             model: Some("claude-opus-5"),
             family: Some("opus"),
+            bound: Bound::Free,
             passed_over,
         }
     }
@@ -212,6 +248,34 @@ mod tests {
         assert_eq!(pick(&seats, &demand(&[])).as_deref(), Ok("a"));
         let sonnet = Demand { family: Some("sonnet"), ..demand(&[]) };
         assert!(pick(&seats, &sonnet).is_err());
+    }
+
+    #[test]
+    fn a_bound_key_is_served_by_nobody_else() {
+        let id = |text: &str| AccountId::parse(text).expect("an id");
+        let limited = || vec![cooldown(CooldownCause::RateLimit, CooldownScope::Account, 3_000_000)];
+        let seats = [(account("a", 1), vec![], 0), (account("b", 9), vec![], 0), (account("c", 5), limited(), 0)];
+        let (b, c) = (id("b"), id("c"));
+        let to = |bound| Demand { bound, ..demand(&[]) };
+        assert_eq!(pick(&seats, &to(Bound::Account(&b))).as_deref(), Ok("b"));
+        let none = pick(&seats, &to(Bound::Account(&c))).expect_err("c is limited");
+        assert_eq!(none.to_string(), "the key is bound to one account: 1 cooling down (rate_limit)");
+        assert_eq!(none.retry_at, Some(Timestamp::from_ms(3_000_000)));
+        let members = [b.clone(), c.clone()].into();
+        assert_eq!(pick(&seats, &to(Bound::Group(&members))).as_deref(), Ok("b"));
+        let tried = [b.clone()];
+        let none = pick(&seats, &Demand { passed_over: &tried, ..to(Bound::Group(&members)) }).expect_err("no other");
+        assert_eq!(
+            none.to_string(),
+            "the key is bound to a group of accounts: 1 tried or busy, 1 cooling down (rate_limit)"
+        );
+        let (nobody, gone) = ([].into(), id("gone"));
+        for (bound, told) in [
+            (Bound::Group(&nobody), "the key is bound to a group of accounts: none of them can serve this"),
+            (Bound::Account(&gone), "the key is bound to one account: it cannot serve this, or is gone"),
+        ] {
+            assert_eq!(pick(&seats, &to(bound)).expect_err("none").to_string(), told);
+        }
     }
 
     #[test]

@@ -1,7 +1,18 @@
 //! Whether an account may serve a request now. Every path that looks for an account asks here and nowhere else.
 
 use domain::{Account, AccountId, Cooldown, CooldownCause, Platform, Timestamp};
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
+
+/// Which accounts alone serve a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound<'a> {
+    /// None: all do.
+    Free,
+    /// This one.
+    Account(&'a AccountId),
+    /// The members of a group.
+    Group(&'a BTreeSet<AccountId>),
+}
 
 /// What a request asks of an account.
 #[derive(Debug, Clone, Copy)]
@@ -12,6 +23,8 @@ pub struct Demand<'a> {
     pub model: Option<&'a str>,
     /// The model's family.
     pub family: Option<&'a str>,
+    /// What the key is bound to.
+    pub bound: Bound<'a>,
     /// Accounts that were tried for it already, or have no slot for it.
     pub passed_over: &'a [AccountId],
 }
@@ -21,6 +34,8 @@ pub struct Demand<'a> {
 pub enum Ineligible {
     /// Its platform cannot.
     OtherPlatform,
+    /// The key is bound to others.
+    NotBound,
     /// Its model mapping does not have the model.
     ModelNotServed,
     /// An administrator has paused it.
@@ -68,6 +83,9 @@ pub fn eligibility(
     if !demand.platforms.contains(&account.platform()) {
         return Err(Ineligible::OtherPlatform);
     }
+    if !demand.bound.includes(&account.id) {
+        return Err(Ineligible::NotBound);
+    }
     if demand.model.is_some_and(|model| account.models.upstream_name(model).is_none()) {
         return Err(Ineligible::ModelNotServed);
     }
@@ -81,6 +99,18 @@ pub fn eligibility(
         return Err(Ineligible::PassedOver);
     }
     standing(cooldowns, demand, now)
+}
+
+impl Bound<'_> {
+    /// Whether `account` may serve the key.
+    #[must_use]
+    pub fn includes(self, account: &AccountId) -> bool {
+        match self {
+            Self::Free => true,
+            Self::Account(only) => only == account,
+            Self::Group(members) => members.contains(account),
+        }
+    }
 }
 
 fn standing(cooldowns: &[Cooldown], demand: &Demand<'_>, now: Timestamp) -> Result<Standing, Ineligible> {
@@ -98,6 +128,7 @@ impl fmt::Display for Ineligible {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::OtherPlatform => f.write_str("of another platform"),
+            Self::NotBound => f.write_str("not what the key is bound to"),
             Self::ModelNotServed => f.write_str("does not serve the model"),
             Self::Paused => f.write_str("paused"),
             Self::Expired => f.write_str("subscription ended"),

@@ -5,7 +5,7 @@ pub mod cooldown;
 pub mod eligibility;
 pub mod family;
 
-pub use choice::{Candidate, Choice, NoChoice, choose};
+pub use choice::{Among, Candidate, Choice, NoChoice, choose};
 pub use cooldown::{CooldownRules, Failure, ProviderReset, cooldown_after};
-pub use eligibility::{Demand, Ineligible, eligibility};
+pub use eligibility::{Bound, Demand, Ineligible, eligibility};
 pub use family::model_family;

@@ -91,6 +91,7 @@ macro_rules! conformance_suite {
             pages_hold_each_record_once_and_in_order
             a_search_disregards_ascii_case_only
             filters_compare_as_they_say
+            keys_bound_to_one_thing_are_counted_once_each
             what_the_table_does_not_list_is_refused
         }
         $crate::conformance_suite! { @port $fixture, limits:

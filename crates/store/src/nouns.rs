@@ -1,15 +1,19 @@
 //! The nouns of `domain` as records: written out field by field, in both directions. No engine is known here.
 
 pub mod account;
+mod account_group;
 mod admin;
 mod admin_totp;
-mod api_key;
+pub mod api_key;
 mod api_token;
+mod rates;
 mod settings;
 mod user;
 
+pub use account_group::GROUPS_MAX;
 pub use admin::AdminCredentials;
 pub use admin_totp::AdminTotp;
+pub use rates::{RATE_MULTIPLIERS, rates_from_text, rates_to_text};
 pub use settings::{KeyCheckRecord, ModelPricingRecord, Setting};
 
 use crate::records::{Fields, Value};

@@ -8,6 +8,7 @@ use super::{
     with_totals,
 };
 use crate::{
+    at_once::each,
     extract::{Document, IfMatch},
     faults::{Faults, Reason},
     gate::Caller,
@@ -17,18 +18,14 @@ use crate::{
 };
 use axum::{Json, extract::State};
 use domain::{ApiKey, KeyId};
-use futures_util::future::join_all;
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, future::Future};
+use std::collections::BTreeSet;
 use store::{Version, records::Versioned};
 use utoipa::ToSchema;
 
 /// Items of one batch: as many as a page of the list has.
 const ITEMS_MAX: usize = 500;
-
-/// Items that are under way at once: enough for the store to write them together, few beside everybody else's.
-const AT_ONCE_MAX: usize = 32;
 
 /// Keys to be made.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -216,16 +213,6 @@ impl<T> ItemResult<T> {
     fn refused(id: Option<String>, refusal: Refusal) -> Self {
         Self { status: refusal.r#type.status().as_u16(), id, api_key: None, error: Some(refusal.into_content()) }
     }
-}
-
-/// What `act` makes of each item, in their order.
-async fn each<I, O, F: Future<Output = O>>(items: Vec<I>, act: impl Fn(I) -> F) -> Vec<O> {
-    let mut outcomes = Vec::with_capacity(items.len());
-    let mut items = items.into_iter();
-    while items.len() > 0 {
-        outcomes.extend(join_all(items.by_ref().take(AT_ONCE_MAX).map(&act)).await);
-    }
-    outcomes
 }
 
 async fn changed(

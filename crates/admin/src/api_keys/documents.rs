@@ -1,13 +1,18 @@
 //! Documents that make and change keys, and what they come to.
 
+use super::bindings::{self, BindingsWord};
 use crate::{
     faults::Faults,
+    icons,
     refusal::Refusal,
     texts,
-    wire::{ClientWord, Instant, Lifetime, Patch, PermissionsWord, Words},
+    wire::{ClientWord, Instant, Lifetime, Patch, PermissionsWord, RatesWord, Words},
 };
-use domain::{Admin, ApiKey, ClientKind, Expiry, HashScheme, KeyId, KeyState, Permissions, Timestamp};
+use domain::{
+    Admin, ApiKey, Binding, ClientKind, Expiry, HashScheme, KeyId, KeyState, Permissions, Service, Timestamp, UserId,
+};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use vault::IssuedKey;
 
@@ -38,6 +43,13 @@ pub(crate) struct NewApiKey {
     /// The id of the user whose it is; left out: nobody's.
     #[schema(max_length = 64)]
     owner: Option<String>,
+    /// Who alone serves it, by service; a service that is left out is served by all accounts.
+    bindings: Option<BindingsWord>,
+    /// Factors of its rated cost by platform, in the place of the relay's.
+    rate_multipliers: Option<RatesWord>,
+    /// An emoji or a name of up to 32 characters, or a PNG, JPEG or WebP image of up to 16 KiB as a `data:` URI.
+    #[schema(min_length = 1, max_length = 21880, example = "🦀")]
+    icon: Option<String>,
     /// When it stops to work. Not beside `expires_after_first_use`.
     expires_at: Option<Instant>,
     /// How long it works once used. Not beside `expires_at`.
@@ -78,6 +90,18 @@ pub(crate) struct ApiKeyPatch {
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 64)]
     owner: Patch<String>,
+    /// Who alone serves it, by service, as a whole; `null`: it is bound to nothing.
+    #[serde(default)]
+    #[schema(value_type = Option<BindingsWord>)]
+    bindings: Patch<BindingsWord>,
+    /// Factors of its rated cost by platform, as a whole; `null`: those of the relay.
+    #[serde(default)]
+    #[schema(value_type = Option<RatesWord>)]
+    rate_multipliers: Patch<RatesWord>,
+    /// What it is recognised by at a glance; `null`: nothing.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 21880)]
+    icon: Patch<String>,
     /// When it stops to work; `null`: no fixed end.
     #[serde(default)]
     #[schema(value_type = Option<Instant>)]
@@ -118,6 +142,9 @@ impl NewApiKey {
                 .check("restricted_models", texts::models(&self.restricted_models.unwrap_or_default())),
             tags: faults.check("tags", texts::tags(&self.tags.unwrap_or_default())),
             owner: self.owner.and_then(|id| faults.check("owner", texts::owner(&id).map(Some))),
+            bindings: bindings::parse(&self.bindings.unwrap_or_default(), &mut faults),
+            rate_multipliers: self.rate_multipliers.unwrap_or_default().parse("rate_multipliers", &mut faults),
+            icon: self.icon.and_then(|text| faults.check("icon", icons::parse(&text).map(Some))),
             expiry,
             state: state(self.active.unwrap_or(true)),
             created_at: now,
@@ -146,12 +173,32 @@ impl ApiKeyPatch {
         if let Some(allowed) = self.allowed_clients.clone().or_cleared(Words(Vec::new())) {
             key.allowed_clients = clients(allowed);
         }
+        faults.patch(&mut key.icon, "icon", &self.icon, |text| icons::parse(text).map(Some));
+        if let Some(rates) = self.rate_multipliers.clone().or_cleared(RatesWord::default()) {
+            key.rate_multipliers = rates.parse("rate_multipliers", &mut faults);
+        }
+        if let Some(words) = self.bindings.clone().or_cleared(BindingsWord::default()) {
+            key.bindings = bindings::parse(&words, &mut faults);
+        }
         if let Some(active) = self.active.or_cleared(true) {
             key.state = state(active);
         }
         key.expiry = self.expiry(key.expiry, &mut faults);
         key.updated_at = now;
         faults.settle().map(|()| key)
+    }
+
+    /// The owner and the bindings that it names, as far as they are such; what is none is refused when the change is made.
+    pub(super) fn references(&self) -> (Option<UserId>, BTreeMap<Service, Binding>) {
+        let owner = match &self.owner {
+            Patch::Set(id) => texts::owner(id).ok(),
+            Patch::Keep | Patch::Clear => None,
+        };
+        let bindings = match &self.bindings {
+            Patch::Set(words) => bindings::parse(words, &mut Faults::default()),
+            Patch::Keep | Patch::Clear => BTreeMap::new(),
+        };
+        (owner, bindings)
     }
 
     /// A value wins over a `null` beside it: who writes back what was read changes one of the two.

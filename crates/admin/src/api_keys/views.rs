@@ -1,6 +1,7 @@
 //! A key as it is shown: without its hash, with what it has used.
 
-use crate::wire::{ClientWord, Instant, Lifetime, PermissionsWord, SumsView, Usd};
+use super::bindings::{BindingsView, Names};
+use crate::wire::{ClientWord, Instant, Lifetime, PermissionsWord, RatesWord, SumsView, Usd};
 use domain::{ApiKey, Expiry, KeyState, Timestamp};
 use serde::Serialize;
 use store::{ledger::KeyTotals, records::Versioned};
@@ -39,6 +40,13 @@ pub(crate) struct ApiKeyView {
     tags: Vec<String>,
     /// The id of the user whose it is, if a user's.
     owner: Option<String>,
+    /// Who alone serves it, by service; a service that is not here is served by all accounts.
+    bindings: BindingsView,
+    /// Factors of its rated cost by platform; for a platform that is not here, the relay's.
+    rate_multipliers: RatesWord,
+    /// What it is recognised by at a glance: an emoji, a name, or an image as a `data:` URI.
+    #[schema(example = "🦀")]
+    icon: Option<String>,
     state: StateWord,
     /// Whether its time is over.
     expired: bool,
@@ -83,7 +91,7 @@ pub(crate) struct IssuedApiKeyView {
 }
 
 impl ApiKeyView {
-    pub(crate) fn new(key: Versioned<ApiKey>, totals: &KeyTotals, now: Timestamp) -> Self {
+    pub(crate) fn new(key: Versioned<ApiKey>, totals: &KeyTotals, names: &Names, now: Timestamp) -> Self {
         let Versioned { record: key, version } = key;
         let (state, deleted_at) = match key.state {
             KeyState::Active => (StateWord::Active, None),
@@ -105,6 +113,9 @@ impl ApiKeyView {
             restricted_models: key.restricted_models,
             tags: key.tags,
             owner: key.owner.map(|owner| owner.to_string()),
+            bindings: names.show(key.bindings),
+            rate_multipliers: RatesWord::from(&key.rate_multipliers),
+            icon: key.icon,
             state,
             expired: key.expiry.has_ended(now),
             expires_at: key.expiry.ends_at().map(Instant),

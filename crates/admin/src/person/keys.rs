@@ -2,7 +2,7 @@
 
 use crate::{
     alone::alone,
-    api_keys::{self, ApiKeyView, IssuedApiKeyView},
+    api_keys::{self, ApiKeyView, IssuedApiKeyView, Names},
     editing,
     extract::{Document, IfMatch, Params, PathId},
     faults::Faults,
@@ -17,10 +17,11 @@ use crate::{
     wire::{Instant, Patch},
 };
 use axum::{Json, extract::State};
-use domain::{ApiKey, Expiry, HashScheme, KeyId, KeyState, Permissions, Timestamp, User, UserId};
+use domain::{ApiKey, Expiry, HashScheme, KeyId, KeyState, Permissions, RateMultipliers, Timestamp, User, UserId};
 use http::StatusCode;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use store::{
     Family, Version,
     ledger::KeyTotals,
@@ -95,7 +96,7 @@ pub(crate) async fn list(
         limit: params.limit,
     };
     let listed = listing::page::<ApiKey>(&plane, &[Family::ApiKey], query).await?;
-    let items = api_keys::with_totals(&plane, listed.records).await?;
+    let items = api_keys::with_names(&plane, listed.records, &Names::default()).await?;
     Ok(Json(Page { items, next_cursor: listed.next_cursor }))
 }
 
@@ -115,7 +116,7 @@ pub(crate) async fn create(
     let version = alone(plane.store(), &*plane.given.clock, &keys_lock(&user.id), add(&plane, &user.id, &key)).await?;
     tracing::info!(key.id = %key.id, user.id = %user.id, "a user created an API key");
     let location = format!("{PATH}/{}", key.id);
-    let view = ApiKeyView::new(Versioned { record: key, version }, &KeyTotals::default(), now);
+    let view = ApiKeyView::new(Versioned { record: key, version }, &KeyTotals::default(), &Names::default(), now);
     Ok(Created { location, version, body: IssuedApiKeyView::new(clear, view) })
 }
 
@@ -130,7 +131,7 @@ pub(crate) async fn read(
     PathId(id): PathId<KeyId>,
 ) -> Result<Tagged<ApiKeyView>, Refusal> {
     let key = editing::find::<ApiKey>(plane.store(), id.as_str()).await?;
-    api_keys::tagged(&plane, key.filter(|key| is_of(&key.record, &user.id)).ok_or_else(missing)?).await
+    tagged(&plane, key.filter(|key| is_of(&key.record, &user.id)).ok_or_else(missing)?).await
 }
 
 /// Renames one of one's own keys, or switches it off. (JSON Merge Patch, RFC 7396.)
@@ -149,7 +150,7 @@ pub(crate) async fn change(
 ) -> Result<Tagged<ApiKeyView>, Refusal> {
     let key = edit(&plane, &user.id, &id, &precondition, |key, now| patch.apply(key, now)).await?;
     tracing::info!(key.id = %id, user.id = %user.id, "a user changed an API key");
-    api_keys::tagged(&plane, key).await
+    tagged(&plane, key).await
 }
 
 /// Deletes one of one's own keys: it is refused from now on and stays in the books.
@@ -168,6 +169,14 @@ pub(crate) async fn delete(
     edit(&plane, &user.id, &id, &precondition, deleted).await?;
     tracing::info!(key.id = %id, user.id = %user.id, "a user deleted an API key");
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// A key as its owner sees it: whose accounts serve it is not told.
+async fn tagged(plane: &Plane, key: Versioned<ApiKey>) -> Result<Tagged<ApiKeyView>, Refusal> {
+    let version = key.version;
+    let mut views = api_keys::with_names(plane, vec![key], &Names::default()).await?;
+    let body = views.pop().ok_or_else(missing)?;
+    Ok(Tagged { version, body })
 }
 
 /// Changes a key that is one of `user`'s.
@@ -224,6 +233,9 @@ impl NewOwnKey {
             restricted_models: Vec::new(),
             tags: Vec::new(),
             owner: Some(of.id.clone()),
+            bindings: BTreeMap::new(),
+            rate_multipliers: RateMultipliers::default(),
+            icon: None,
             expiry: self.expires_at.map_or(Expiry::Never, |Instant(at)| Expiry::At(at)),
             state: KeyState::Active,
             created_at: now,

@@ -11,6 +11,18 @@ use utoipa::{
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Figure(String);
 
+impl Figure {
+    /// The number with this text.
+    pub(crate) const fn of(text: String) -> Self {
+        Self(text)
+    }
+
+    /// Its text.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl<'de> Deserialize<'de> for Figure {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match serde_json::Value::deserialize(deserializer)? {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const CASES: u32 = 600;
 
 /// Paths with a place for a segment and a query.
-const PATHS: [&str; 36] = [
+const PATHS: [&str; 40] = [
     "/admin/session",
     "/admin/me/password",
     "/admin/api-keys",
@@ -30,10 +30,14 @@ const PATHS: [&str; 36] = [
     "/admin/accounts/{}",
     "/admin/accounts/{}/test",
     "/admin/accounts/{}/reset",
+    "/admin/account-groups",
+    "/admin/account-groups/{}",
+    "/admin/account-groups/{}/members/{}",
     "/admin/usage",
     "/admin/usage/records",
     "/admin/model-pricing",
     "/admin/model-pricing/{}",
+    "/admin/rate-multipliers",
     "/admin/system",
     "/admin/sessions",
     "/admin/sessions/{}",
@@ -57,7 +61,7 @@ const PATHS: [&str; 36] = [
 static METHODS: [Method; 6] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// Names that mean something somewhere, so that values reach the parsers.
-const NAMES: [&str; 45] = [
+const NAMES: [&str; 51] = [
     "name",
     "description",
     "permissions",
@@ -103,6 +107,12 @@ const NAMES: [&str; 45] = [
     "keys_max",
     "code",
     "scopes",
+    "members",
+    "bindings",
+    "binding",
+    "type",
+    "rate_multipliers",
+    "icon",
 ];
 
 /// Texts that mean something somewhere.

@@ -177,14 +177,16 @@ async fn an_action_for_an_older_version_is_not_done() {
 async fn a_key_s_owner_is_set_cleared_and_filtered_by() {
     let plane = Plane::new().await;
     let operator = plane.caller(Role::Operator).await;
-    let (path, key) = create(&operator, json!({"name": "k", "owner": "u1"})).await;
+    let user = json!({"email": "mira@example.com", "name": "Mira"});
+    let user = operator.post("/admin/users", user).await.expect(201)["id"].as_str().expect("an id").to_owned();
+    let (path, key) = create(&operator, json!({"name": "k", "owner": user})).await;
     create(&operator, json!({"name": "other"})).await;
-    assert_eq!(key["owner"], "u1");
-    let listed = operator.get(&format!("{PATH}?owner=u1")).await.expect(200);
+    assert_eq!(key["owner"], json!(user));
+    let listed = operator.get(&format!("{PATH}?owner={user}")).await.expect(200);
     assert_eq!(listed["items"].as_array().map(Vec::len), Some(1));
     assert_eq!(listed["items"][0]["id"], key["id"]);
     assert_eq!(operator.patch(&path, json!({"owner": null})).await.expect(200)["owner"], Value::Null);
-    assert_eq!(operator.get(&format!("{PATH}?owner=u1")).await.expect(200)["items"], json!([]));
+    assert_eq!(operator.get(&format!("{PATH}?owner={user}")).await.expect(200)["items"], json!([]));
     assert_eq!(operator.patch(&path, json!({"owner": "a b"})).await.refusal(), ("unprocessable", vec!["owner"]));
     assert_eq!(operator.get(&format!("{PATH}?owner=a%20b")).await.refusal(), ("invalid_request", vec!["owner"]));
 }

@@ -1,9 +1,11 @@
 //! The control plane as its clients see it: the whole router over the store in memory, called without a socket.
 
+mod account_groups;
 mod accounts;
 mod admins;
 mod api_keys;
 mod api_tokens;
+mod bindings;
 mod books;
 mod document;
 mod fuzz;
@@ -12,6 +14,7 @@ mod key_lifecycle;
 mod local;
 mod plane;
 mod prices;
+mod rates;
 mod roles;
 mod secrets;
 mod session;

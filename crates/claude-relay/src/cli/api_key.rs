@@ -1,5 +1,7 @@
 //! `claude-relay api-key …`: the keys that the relay issued.
 
+mod binding;
+
 use crate::cli::{
     CommandError, Desk, Verdict,
     console::Consent,
@@ -88,6 +90,20 @@ struct KeyFlags {
     /// A model it may not use; may be given several times
     #[arg(long = "restricted-model", value_name = "MODEL")]
     restricted_models: Vec<String>,
+    /// Who alone serves it, SERVICE=account:NAME or SERVICE=group:NAME, such as claude=group:research; none: everybody. May be
+    /// given several times, and names all of them
+    #[arg(long = "bind", value_name = "BINDING")]
+    bindings: Vec<String>,
+    /// A factor of its rated cost, PLATFORM=FACTOR, such as ccr=0.5; none: those of the relay. May be given several times, and
+    /// names all of them
+    #[arg(long = "rate", value_name = "RATE")]
+    rates: Vec<String>,
+    /// An emoji, a name, or an image as a data: URI; none: no icon
+    #[arg(long, value_name = "ICON")]
+    icon: Option<String>,
+    /// The id of the user whose it is; none: nobody's
+    #[arg(long, value_name = "USER")]
+    owner: Option<String>,
     /// When it stops to work, such as 2027-01-31T00:00:00Z; none: never
     #[arg(long, value_name = "INSTANT")]
     expires_at: Option<String>,
@@ -119,14 +135,14 @@ pub(crate) async fn run(args: &ApiKeyArgs, desk: &Desk) -> Result<Verdict, Comma
         }
         ApiKeyCommand::Create { name, key, fields } => {
             let mut draft = fields.draft()?;
-            key.write(&mut draft)?;
+            key.write(desk, &mut draft).await?;
             draft.put("name", Some(name.as_str()));
             one::create(desk, &API_KEYS, draft, "key").await?;
         }
         ApiKeyCommand::Show { key } => one::show(desk, &API_KEYS, key).await?,
         ApiKeyCommand::Edit { key, name, changes, fields, condition } => {
             let mut draft = fields.draft()?;
-            changes.write(&mut draft)?;
+            changes.write(desk, &mut draft).await?;
             draft.put("name", name.as_deref());
             one::change(desk, &API_KEYS, key, draft, *condition).await?;
         }
@@ -158,7 +174,7 @@ fn row(key: &Value) -> Vec<Cell> {
 }
 
 impl KeyFlags {
-    fn write(&self, draft: &mut Draft) -> Result<(), CommandError> {
+    async fn write(&self, desk: &Desk, draft: &mut Draft) -> Result<(), CommandError> {
         let permissions = match self.permissions.as_slice() {
             [] => None,
             [all] if all == "all" => Some(json!("all")),
@@ -171,6 +187,10 @@ impl KeyFlags {
             .put_list("tags", &self.tags)
             .put_list("allowed_clients", &self.clients)
             .put_list("restricted_models", &self.restricted_models)
+            .put("bindings", binding::bindings(&desk.api, &self.bindings).await?)
+            .put("rate_multipliers", binding::rates(&self.rates)?)
+            .put_or_clear("icon", self.icon.as_deref())
+            .put_or_clear("owner", self.owner.as_deref())
             .put_or_clear("expires_at", self.expires_at.as_deref())
             .put("expires_after_first_use", lifetime)
             .put("active", self.active);

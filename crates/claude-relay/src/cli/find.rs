@@ -51,6 +51,14 @@ pub(crate) const API_KEYS: Collection =
 pub(crate) const ACCOUNTS: Collection =
     Collection { path: "/admin/accounts", noun: "account", name: "name", command: "account list" };
 
+/// The groups of accounts.
+pub(crate) const ACCOUNT_GROUPS: Collection = Collection {
+    path: "/admin/account-groups",
+    noun: "group of accounts",
+    name: "name",
+    command: "account-group list",
+};
+
 impl Collection {
     /// The path of the thing that `wanted` names, and its document.
     pub(crate) async fn find(&self, api: &Api, wanted: &str) -> Result<(String, Value), CommandError> {
@@ -71,6 +79,12 @@ impl Collection {
                 Err(format!("{} {noun}s have the name `{wanted}`; say which by its id: {ids}", found.len()).into())
             }
         }
+    }
+
+    /// The id of the thing that `wanted` names.
+    pub(crate) async fn id_of(&self, api: &Api, wanted: &str) -> Result<String, CommandError> {
+        let (_, document) = self.find(api, wanted).await?;
+        Ok(id(&document).to_owned())
     }
 
     /// What a question calls the thing: its name and its id.

@@ -2,6 +2,7 @@
 //! engine. Nothing inside is known here but the admin API's paths.
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails, and these functions are parts of tests")]
 
+mod account_groups;
 mod accounts;
 mod keys;
 mod looks;

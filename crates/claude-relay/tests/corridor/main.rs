@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails, and these functions are parts of tests")]
 
 mod aborts;
+mod bindings;
 mod bodies;
 mod crash;
 mod cuts;
@@ -18,6 +19,7 @@ mod keep_alive;
 mod keys;
 mod load;
 mod own;
+mod rates;
 mod shutdown;
 mod stalls;
 mod support;

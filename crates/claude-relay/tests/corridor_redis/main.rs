@@ -3,6 +3,8 @@
 
 #[path = "../corridor/aborts.rs"]
 mod aborts;
+#[path = "../corridor/bindings.rs"]
+mod bindings;
 #[path = "../corridor/bodies.rs"]
 mod bodies;
 #[path = "../corridor/crash.rs"]
@@ -28,6 +30,8 @@ mod keys;
 mod load;
 #[path = "../corridor/own.rs"]
 mod own;
+#[path = "../corridor/rates.rs"]
+mod rates;
 #[path = "../corridor/shutdown.rs"]
 mod shutdown;
 #[path = "../corridor/stalls.rs"]

@@ -7,8 +7,10 @@ use super::{
 use crate::{
     Event, Family, Notice, RecordError, Records, StoreError, Version,
     error::StoreFailure,
+    nouns::api_key::{binding_column, count_bound},
     records::{Changes, Comparison, Condition, Cursor, Direction, Fields, Filter, PageQuery, Row, Value},
 };
+use domain::{Binding, Service};
 use std::{collections::BTreeSet, sync::Arc};
 
 const KEYS: Family = Family::ApiKey;
@@ -405,4 +407,28 @@ pub async fn what_the_table_does_not_list_is_refused(fixture: impl Fixture) {
     refused(records.page(&query).await.expect_err("a cursor of another kind"));
     let hash = Filter { column: "hash", comparison: Comparison::Equal, value: "h1".into() };
     refused(records.count(KEYS, &[hash]).await.expect_err("unlisted"));
+}
+
+/// Keys that are bound to one thing are counted once each, whichever services they are bound for; deleted ones are not.
+pub async fn keys_bound_to_one_thing_are_counted_once_each(fixture: impl Fixture) {
+    let records = fixture.store().records;
+    let [group, other] = ["group:g1", "account:g1"].map(|text| Binding::parse(text).expect("a binding"));
+    let bound = [
+        (&[Service::Claude, Service::Gemini, Service::Droid][..], &group, "active"),
+        (&[Service::Gemini, Service::OpenAi], &group, "disabled"),
+        (&[Service::Claude], &group, "deleted"),
+        (&[Service::Claude], &other, "active"),
+        (&[], &group, "active"),
+    ];
+    for (number, (services, binding, state)) in bound.into_iter().enumerate() {
+        let mut fields = key_fields("bound", &format!("h{number}"));
+        fields.insert("state", state.into());
+        fields.extend(services.iter().map(|&service| (binding_column(service), binding.to_string().into())));
+        inserted(&*records, &format!("k{number}"), &fields).await;
+    }
+    let counts = (count_bound(&*records, &group).await, count_bound(&*records, &other).await);
+    assert_eq!((counts.0.expect("a count"), counts.1.expect("a count")), (2, 1));
+    let unbind = Changes::from([(binding_column(Service::Gemini), None), (binding_column(Service::OpenAi), None)]);
+    records.update(KEYS, "k1", unbind, Condition::Exists).await.expect("an update");
+    assert_eq!(count_bound(&*records, &group).await.expect("a count"), 1);
 }

@@ -51,6 +51,12 @@ const API_KEY: &[Column] = &[
     integer("created_at").listed(),
     text("created_by"),
     integer("updated_at").listed(),
+    text("binding_claude").listed(),
+    text("binding_gemini").listed(),
+    text("binding_openai").listed(),
+    text("binding_droid").listed(),
+    text("rate_multipliers"),
+    text("icon"),
 ];
 
 const HTTP_ACCOUNT: &[Column] = &[
@@ -107,6 +113,15 @@ const ADMIN_CREDENTIALS: &[Column] =
     &[text("admin_id"), text("file_digest"), integer("file_updated_at"), integer("updated_at")];
 
 const MODEL_PRICING: &[Column] = &[text("document"), integer("updated_at").listed()];
+
+const ACCOUNT_GROUP: &[Column] = &[
+    text("name").searched(),
+    text("name_folded"),
+    text("description").searched(),
+    text("members"),
+    integer("created_at").listed(),
+    integer("updated_at").listed(),
+];
 
 const SETTING: &[Column] = &[text("value"), integer("updated_at").listed()];
 
@@ -235,4 +250,7 @@ families! {
     ApiTokenHash "api_token_hash" "api_token_hash:{HASH}" (String, WithRecord, Record) "Id of the API token whose SHA-256 this is.";
     AdminTotp "admin_totp" "admin_totp:{ADMIN}" (Hash, UntilDeleted, Record) "Second factors of administrators: sealed secret, last code, hashed recovery codes."
         .with(ADMIN_TOTP);
+    AccountGroup "account_group" "account_group:{ID}" (Hash, UntilDeleted, Record) "Groups of accounts that keys can be bound to: name, members."
+        .with(ACCOUNT_GROUP).unique(&[Unique { column: "name_folded", index: Family::AccountGroupName }]);
+    AccountGroupName "account_group_name" "account_group_name:{NAME}" (String, WithRecord, Record) "Id of the group of accounts with this name, in small letters.";
 }

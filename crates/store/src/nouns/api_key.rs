@@ -1,15 +1,55 @@
 //! API keys as records.
 
-use super::{FieldWriter, list_from_text, list_to_text};
+use super::{FieldWriter, list_from_text, list_to_text, rates_from_text, rates_to_text};
 use crate::{
     error::StoreError,
     keyspace::Family,
-    records::{FieldReader, Fields, Record, Row},
+    records::{Comparison, FieldReader, Fields, Filter, Record, Records, Row, Value},
 };
-use domain::{ApiKey, ClientKind, Expiry, HashScheme, KeyHash, KeyId, KeyState, Permissions, Service, UserId};
-use std::time::Duration;
+use domain::{
+    ApiKey, Binding, ClientKind, Expiry, HashScheme, KeyHash, KeyId, KeyState, Permissions, RateMultipliers, Service,
+    UserId,
+};
+use std::{collections::BTreeMap, time::Duration};
 
 const ALL: &str = "all";
+
+/// The column that keeps what a key is bound to for `service`, as [`Binding`] prints itself.
+#[must_use]
+pub const fn binding_column(service: Service) -> &'static str {
+    match service {
+        Service::Claude => "binding_claude",
+        Service::Gemini => "binding_gemini",
+        Service::OpenAi => "binding_openai",
+        Service::Droid => "binding_droid",
+    }
+}
+
+/// The keys that are bound to `binding` for `service`.
+#[must_use]
+pub fn bound_to(service: Service, binding: &Binding) -> Filter {
+    let value = Value::from(binding.to_string());
+    Filter { column: binding_column(service), comparison: Comparison::Equal, value }
+}
+
+/// How many keys that were not deleted are bound to `binding`, for whichever services.
+///
+/// # Errors
+///
+/// When the store fails.
+pub async fn count_bound(records: &dyn Records, binding: &Binding) -> Result<u64, StoreError> {
+    let not_deleted = Filter { column: "state", comparison: Comparison::NotEqual, value: Value::from("deleted") };
+    let mut count = 0;
+    for (place, &service) in Service::ALL.iter().enumerate() {
+        // A key that is bound to it for several services is counted for the first of them.
+        let earlier = Service::ALL[..place].iter();
+        let uncounted =
+            earlier.map(|&service| Filter { comparison: Comparison::NotEqual, ..bound_to(service, binding) });
+        let filters: Vec<_> = uncounted.chain([bound_to(service, binding), not_deleted.clone()]).collect();
+        count += records.count(Family::ApiKey, &filters).await?;
+    }
+    Ok(count)
+}
 
 impl Record for ApiKey {
     const FAMILIES: &'static [Family] = &[Family::ApiKey];
@@ -33,7 +73,14 @@ impl Record for ApiKey {
             KeyState::Disabled => ("disabled", None),
             KeyState::Deleted { at } => ("deleted", Some(at)),
         };
-        FieldWriter::default()
+        let rates = (!self.rate_multipliers.is_empty()).then(|| rates_to_text(&self.rate_multipliers));
+        let fields = FieldWriter::default();
+        let bound = |fields: FieldWriter, &service| {
+            fields.set_some(binding_column(service), self.bindings.get(&service).map(ToString::to_string))
+        };
+        Service::ALL
+            .iter()
+            .fold(fields, bound)
             .set("name", self.name.as_str())
             .set("description", self.description.as_str())
             .set("hash", self.hash.to_string())
@@ -44,6 +91,8 @@ impl Record for ApiKey {
             .set("restricted_models", list_to_text(self.restricted_models.iter().map(String::as_str)))
             .set("tags", list_to_text(self.tags.iter().map(String::as_str)))
             .set_some("owner", self.owner.as_ref().map(UserId::as_str))
+            .set_some("rate_multipliers", rates)
+            .set_some("icon", self.icon.as_deref())
             .set_some("expires_at", expires_at)
             .set_some("lifetime_ms", lifetime.map(|span| i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
             .set_some("first_used_at", first_used_at)
@@ -72,6 +121,12 @@ impl Record for ApiKey {
                 None => None,
                 Some(owner) => Some(fields.required("owner", UserId::parse(owner).ok())?),
             },
+            bindings: bindings(&fields)?,
+            rate_multipliers: match fields.text("rate_multipliers") {
+                None => RateMultipliers::default(),
+                Some(text) => fields.required("rate_multipliers", rates_from_text(text))?,
+            },
+            icon: fields.text("icon").map(str::to_owned),
             expiry: expiry(&fields)?,
             state: state(&fields)?,
             created_at: fields.required("created_at", fields.timestamp("created_at"))?,
@@ -79,6 +134,13 @@ impl Record for ApiKey {
             updated_at: fields.required("updated_at", fields.timestamp("updated_at"))?,
         })
     }
+}
+
+fn bindings(fields: &FieldReader<'_>) -> Result<BTreeMap<Service, Binding>, StoreError> {
+    let bound = Service::ALL.iter().filter_map(|&service| Some((service, fields.text(binding_column(service))?)));
+    bound
+        .map(|(service, text)| Ok((service, fields.required(binding_column(service), Binding::parse(text))?)))
+        .collect()
 }
 
 fn expiry(fields: &FieldReader<'_>) -> Result<Expiry, StoreError> {
@@ -130,7 +192,7 @@ fn clients_from_text(text: &str) -> Option<Vec<ClientKind>> {
 mod tests {
     use super::*;
     use crate::records::Version;
-    use domain::Timestamp;
+    use domain::{Multiplier, Platform, Timestamp};
 
     fn key() -> ApiKey {
         ApiKey {
@@ -145,6 +207,9 @@ mod tests {
             restricted_models: vec!["claude-opus-5".to_owned()],
             tags: vec!["a \"quoted\" tag".to_owned()],
             owner: None,
+            bindings: BTreeMap::new(),
+            rate_multipliers: RateMultipliers::default(),
+            icon: None,
             expiry: Expiry::Never,
             state: KeyState::Active,
             created_at: Timestamp::from_ms(1),
@@ -175,11 +240,22 @@ mod tests {
         }
         let all = ApiKey { permissions: Permissions::All, owner: UserId::parse("u").ok(), ..key() };
         assert_eq!(through_fields(&all), all);
+        let account = Binding::parse("account:a1").expect("a binding");
+        let group = Binding::parse("group:g1").expect("a binding");
+        let bound = ApiKey { bindings: [(Service::Claude, account), (Service::Droid, group)].into(), ..key() };
+        assert_eq!(through_fields(&bound), bound);
+        let rate_multipliers = [(Platform::Ccr, Multiplier::parse("1.5").expect("a decimal"))].into_iter().collect();
+        let rated = ApiKey { rate_multipliers, icon: Some("🦀".to_owned()), ..key() };
+        assert_eq!(through_fields(&rated), rated);
     }
 
     #[test]
     fn every_field_is_a_column_of_the_table() {
-        for name in key().fields().keys() {
+        let binding = Binding::parse("group:g1").expect("a binding");
+        let bindings = Service::ALL.iter().map(|&service| (service, binding.clone())).collect();
+        let rate_multipliers = [(Platform::Ccr, Multiplier::ONE)].into_iter().collect();
+        let full = ApiKey { bindings, rate_multipliers, icon: Some("🦀".to_owned()), ..key() };
+        for name in full.fields().keys() {
             assert!(Family::ApiKey.column(name).is_some(), "{name}");
         }
     }
