@@ -17,12 +17,14 @@ use crate::{
 };
 use async_trait::async_trait;
 use log::{ChangeLog, Deadlines};
-use mirror::{Mirrors, Selection};
-use std::collections::HashMap;
+use mirror::Mirrors;
+use std::{collections::HashMap, sync::Arc};
 use store::{
     Family, RecordError, Records, StoreError, Version, checks,
     keyspace::ColumnKind,
-    records::{Change, Changes, Condition, Fields, Filter, Page, PageQuery, Row, Value},
+    records::{
+        Change, Changes, Condition, Fields, Filter, ItemCount, ItemsQuery, Page, PageQuery, Row, Selection, Value,
+    },
 };
 use unique::Uniques;
 use write::Write;
@@ -46,16 +48,15 @@ impl RedisRecords {
         Self { engine, announcer, log, uniques, mirrors }
     }
 
-    async fn rows(&self, family: Family, selection: &Selection) -> Result<Vec<Option<Row>>, StoreError> {
+    async fn rows<'a>(
+        &self,
+        family: Family,
+        ids: impl Iterator<Item = &'a Arc<str>> + Clone + Send,
+    ) -> Result<Vec<Option<Row>>, StoreError> {
         let operation = "read a page of records";
-        let calls = selection.rows.iter().map(|(id, _)| {
-            let record = record_key(&self.engine, family, id);
-            Call::command("HGETALL").arg(record)
-        });
+        let calls = ids.clone().map(|id| Call::command("HGETALL").arg(record_key(&self.engine, family, id)));
         let replies = self.engine.all(Lane::Request, operation, calls.collect()).await?;
-        let rows =
-            selection.rows.iter().zip(replies).map(|((id, _), reply)| row(family, id, &parsed(operation, reply)?));
-        rows.collect()
+        ids.zip(replies).map(|(id, reply)| row(family, id, &parsed(operation, reply)?)).collect()
     }
 }
 
@@ -104,7 +105,7 @@ impl Records for RedisRecords {
         let mut tries = 0;
         loop {
             let selection = self.mirrors.up_to_date(query.family).await?.select(query);
-            let rows = self.rows(query.family, &selection).await?;
+            let rows = self.rows(query.family, selection.rows.iter().map(|(id, _)| id)).await?;
             tries += 1;
             let is_one_moment = selection
                 .rows
@@ -120,6 +121,21 @@ impl Records for RedisRecords {
     async fn count(&self, family: Family, filters: &[Filter]) -> Result<u64, StoreError> {
         checks::filters(family, filters)?;
         Ok(self.mirrors.up_to_date(family).await?.count(filters))
+    }
+
+    async fn ids(&self, selection: &Selection) -> Result<Vec<Arc<str>>, StoreError> {
+        checks::filters(selection.family, &selection.filters)?;
+        Ok(self.mirrors.up_to_date(selection.family).await?.ids(selection))
+    }
+
+    async fn get_all(&self, family: Family, ids: &[Arc<str>]) -> Result<Vec<Row>, StoreError> {
+        checks::ids(family, ids.len())?;
+        Ok(self.rows(family, ids.iter()).await?.into_iter().flatten().collect())
+    }
+
+    async fn items(&self, query: &ItemsQuery) -> Result<Vec<ItemCount>, StoreError> {
+        checks::items(query)?;
+        Ok(self.mirrors.up_to_date(query.family).await?.items(query))
     }
 
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, StoreError> {

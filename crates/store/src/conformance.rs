@@ -91,6 +91,10 @@ macro_rules! conformance_suite {
             pages_hold_each_record_once_and_in_order
             a_search_disregards_ascii_case_only
             filters_compare_as_they_say
+            a_record_is_listed_by_the_items_that_it_has
+            items_are_counted_by_the_records_that_have_them
+            all_ids_of_a_list_and_records_by_their_ids_are_had_at_once
+            lists_of_many_records_hold_what_filters_and_searches_choose
             what_the_table_does_not_list_is_refused
         }
         $crate::conformance_suite! { @port $fixture, limits:

@@ -10,12 +10,12 @@ use crate::{
     error::parsed,
 };
 use parking_lot::Mutex;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
 use store::{
     Family, StoreError, Version,
     keyspace::{Column, Listing},
     listing::{self, Listed},
-    records::{Cursor, Filter, PageQuery, Value},
+    records::{Cursor, Filter, ItemCount, ItemsQuery, PageQuery, Selection, Value},
 };
 use tokio::{
     sync::{Mutex as AsyncMutex, OwnedMutexGuard},
@@ -54,10 +54,12 @@ struct Entry {
     family: Family,
     /// Values of the family's listed columns, in their order.
     values: Box<[Option<Value>]>,
+    /// Items of the columns that are listed by them, in their order; such a column has no value beside them.
+    items: Box<[Box<[Box<str>]>]>,
 }
 
 /// A page as the mirror has it: ids with the versions that put them there.
-pub(crate) struct Selection {
+pub(crate) struct Chosen {
     pub(crate) rows: Vec<(Arc<str>, Version)>,
     pub(crate) next: Option<Cursor>,
 }
@@ -70,6 +72,12 @@ impl Listed for Entry {
     fn value(&self, column: &str) -> Option<&Value> {
         let place = listed(self.family).position(|listed| listed.name == column)?;
         self.values[place].as_ref()
+    }
+
+    fn items(&self, column: &str) -> impl Iterator<Item = Cow<'_, str>> {
+        let place = by_items(self.family).position(|listed| listed.name == column);
+        let items = place.and_then(|place| self.items.get(place));
+        items.into_iter().flatten().map(|item| Cow::Borrowed(&**item))
     }
 }
 
@@ -123,7 +131,7 @@ impl Mirrors {
 
 impl Mirror {
     fn new(family: Family) -> Self {
-        let columns = listed(family).collect();
+        let columns = listed(family).chain(by_items(family)).collect();
         Self { family, columns, sequence: 0, rows: HashMap::new(), asked_at: Instant::now() }
     }
 
@@ -135,18 +143,36 @@ impl Mirror {
             self.rows.remove(id);
             return;
         };
-        let values = self.columns.iter().zip(fields);
-        let values = values.map(|(column, field)| field.and_then(|text| value(column.kind, text))).collect();
+        let (mut values, mut items) = (Vec::with_capacity(self.columns.len()), Vec::new());
+        for (column, field) in self.columns.iter().zip(fields) {
+            let value = field.and_then(|text| value(column.kind, text));
+            if column.listing == Listing::Items {
+                items.push(listing::items_of(value.as_ref()).into_iter().map(String::into_boxed_str).collect());
+            } else {
+                values.push(value);
+            }
+        }
         let id: Arc<str> = id.into();
-        self.rows.insert(Arc::clone(&id), Entry { id, version, family: self.family, values });
+        let (values, items) = (values.into(), items.into());
+        self.rows.insert(Arc::clone(&id), Entry { id, version, family: self.family, values, items });
     }
 
     /// The page that `query` asks for.
-    pub(crate) fn select(&self, query: &PageQuery) -> Selection {
+    pub(crate) fn select(&self, query: &PageQuery) -> Chosen {
         let (rows, more) = listing::page(query, self.rows.values());
         let last = rows.last().filter(|_| more);
         let next = last.map(|row| Cursor { value: row.value(query.order).cloned(), id: row.id.to_string() });
-        Selection { rows: rows.iter().map(|row| (Arc::clone(&row.id), row.version)).collect(), next }
+        Chosen { rows: rows.iter().map(|row| (Arc::clone(&row.id), row.version)).collect(), next }
+    }
+
+    /// The ids of the records that `selection` chooses.
+    pub(crate) fn ids(&self, selection: &Selection) -> Vec<Arc<str>> {
+        listing::chosen(selection, self.rows.values()).map(|row| Arc::clone(&row.id)).collect()
+    }
+
+    /// The items that `query` asks for.
+    pub(crate) fn items(&self, query: &ItemsQuery) -> Vec<ItemCount> {
+        listing::items(query, self.rows.values())
     }
 
     /// How many records pass `filters`.
@@ -156,5 +182,10 @@ impl Mirror {
 }
 
 fn listed(family: Family) -> impl Iterator<Item = &'static Column> {
-    family.entry().columns.iter().filter(|column| column.listing != Listing::Unlisted)
+    let columns = family.entry().columns.iter();
+    columns.filter(|column| matches!(column.listing, Listing::Listed | Listing::Searched))
+}
+
+fn by_items(family: Family) -> impl Iterator<Item = &'static Column> {
+    family.entry().columns.iter().filter(|column| column.listing == Listing::Items)
 }
