@@ -8,14 +8,14 @@ mod views;
 
 use crate::{
     editing,
-    extract::{Document, IfMatch, Params, PathId},
+    extract::{self, Document, IfMatch, Params, PathId},
     gate::Caller,
     listing::{self, ListQuery, Order},
     pages::{self, DirectionWord, Page},
     refusal::Refusal,
     replies::{self, Tagged},
     state::{Plane, Shared, fresh_uuid},
-    texts,
+    tags, texts,
 };
 use axum::extract::State;
 use documents::{ApiKeyPatch, NewApiKey};
@@ -73,6 +73,10 @@ pub(crate) struct ApiKeyParams {
     /// The id of a user: only keys of this owner.
     #[param(max_length = 64)]
     owner: Option<String>,
+    /// A label: only keys that have it. May be given several times: only keys that have all of them, up to 20.
+    #[serde(default, deserialize_with = "extract::lines")]
+    #[param(max_items = 20, example = json!(["team-b"]))]
+    tag: Vec<String>,
     /// What the list is ordered by; left out: `created_at`.
     #[param(inline)]
     order: Option<ApiKeyOrder>,
@@ -96,6 +100,7 @@ pub(crate) async fn list(
     let now = plane.now();
     let mut filters = filters(params.state, now);
     filters.extend(params.owner.as_deref().map(of_owner).transpose()?);
+    filters.extend(with_tags(&params.tag)?);
     let query = ListQuery {
         filters,
         search: params.q,
@@ -244,6 +249,11 @@ fn filters(shown: Option<Shown>, now: Timestamp) -> Vec<Filter> {
 fn of_owner(id: &str) -> Result<Filter, Refusal> {
     let owner = texts::owner(id).map_err(|reason| Refusal::parameter("owner", reason))?;
     Ok(Filter { column: "owner", comparison: Comparison::Equal, value: Value::from(owner.as_str()) })
+}
+
+fn with_tags(tags: &[String]) -> Result<Vec<Filter>, Refusal> {
+    let tags = texts::tags(tags).map_err(|reason| Refusal::parameter("tag", reason))?;
+    Ok(tags.iter().map(|tag| tags::tagged(tag)).collect())
 }
 
 impl ApiKeyOrder {

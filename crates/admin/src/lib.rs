@@ -33,6 +33,7 @@ mod sessions;
 mod settings;
 mod state;
 mod system;
+mod tags;
 mod texts;
 mod throttle;
 mod tokens;

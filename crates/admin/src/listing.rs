@@ -90,7 +90,8 @@ fn merge(rows: &mut [(Family, Row)], order: &Order) {
     });
 }
 
-fn search(text: Option<String>) -> Result<Option<String>, Refusal> {
+/// Checks a text that is searched for; an empty one is none.
+pub(crate) fn search(text: Option<String>) -> Result<Option<String>, Refusal> {
     let text = text.filter(|text| !text.is_empty());
     match text {
         Some(text) if text.chars().count() > SEARCH_CHARS_MAX => {

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const CASES: u32 = 600;
 
 /// Paths with a place for a segment and a query.
-const PATHS: [&str; 36] = [
+const PATHS: [&str; 39] = [
     "/admin/session",
     "/admin/me/password",
     "/admin/api-keys",
@@ -26,6 +26,9 @@ const PATHS: [&str; 36] = [
     "/admin/api-keys/batch",
     "/admin/api-keys/batch/delete",
     "/admin/api-keys/batch/restore",
+    "/admin/tags",
+    "/admin/tags/{}",
+    "/admin/tags/{}/rename",
     "/admin/accounts",
     "/admin/accounts/{}",
     "/admin/accounts/{}/test",
@@ -57,13 +60,14 @@ const PATHS: [&str; 36] = [
 static METHODS: [Method; 6] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// Names that mean something somewhere, so that values reach the parsers.
-const NAMES: [&str; 45] = [
+const NAMES: [&str; 46] = [
     "name",
     "description",
     "permissions",
     "allowed_clients",
     "restricted_models",
     "tags",
+    "tag",
     "expires_at",
     "expires_after_first_use",
     "active",

@@ -17,6 +17,7 @@ mod secrets;
 mod session;
 mod sessions;
 mod system;
+mod tags;
 mod totp;
 mod usage;
 mod users;
