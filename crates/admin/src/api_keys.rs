@@ -3,6 +3,7 @@
 pub(crate) mod batch;
 mod documents;
 pub(crate) mod lifecycle;
+mod ranked;
 mod renewal;
 mod views;
 
@@ -10,8 +11,9 @@ use crate::{
     editing,
     extract::{self, Document, IfMatch, Params, PathId},
     gate::Caller,
-    listing::{self, ListQuery, Order},
+    listing::{ListQuery, Order},
     pages::{self, DirectionWord, Page},
+    rankings::Question,
     refusal::Refusal,
     replies::{self, Tagged},
     state::{Plane, Shared, fresh_uuid},
@@ -19,13 +21,15 @@ use crate::{
 };
 use axum::extract::State;
 use documents::{ApiKeyPatch, NewApiKey};
-use domain::{ApiKey, KeyId, Timestamp};
+use domain::{ApiKey, Day, KeyId, Timestamp};
 use http::StatusCode;
+use ranked::Books;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use store::{
-    Family, Version,
+    Version,
     ledger::KeyTotals,
+    rankings::Days,
     records::{Comparison, Filter, TypedRecords, Value, Versioned},
 };
 use utoipa::ToSchema;
@@ -57,6 +61,10 @@ enum ApiKeyOrder {
     #[default]
     CreatedAt,
     ExpiresAt,
+    /// By when a key was last used; unused ones are the lowest.
+    LastUsedAt,
+    /// By the rated cost from `from` to `to`; unused ones are the lowest.
+    RatedCost,
 }
 
 /// A question for a list of keys.
@@ -77,7 +85,18 @@ pub(crate) struct ApiKeyParams {
     #[serde(default, deserialize_with = "extract::lines")]
     #[param(max_items = 20, example = json!(["team-b"]))]
     tag: Vec<String>,
-    /// What the list is ordered by; left out: `created_at`.
+    /// A model, by its name in the books: only keys that used it from `from` to `to`.
+    #[param(max_length = 200, example = "claude-opus-5")]
+    model: Option<String>,
+    /// For `model` and the order `rated_cost`: the first day, in the relay's time zone. Left out: 29 days before `to`. Days that are
+    /// no longer kept count for nothing.
+    #[param(max_length = 10, example = "2026-11-01")]
+    from: Option<String>,
+    /// The last day, included; at most 366 days from the first. Left out: today.
+    #[param(max_length = 10, example = "2026-11-23")]
+    to: Option<String>,
+    /// What the list is ordered by; left out: `created_at`. What the books say for `last_used_at`, `rated_cost` and `model` may be a
+    /// minute old.
     #[param(inline)]
     order: Option<ApiKeyOrder>,
     /// Which way; left out: `desc`.
@@ -101,6 +120,7 @@ pub(crate) async fn list(
     let mut filters = filters(params.state, now);
     filters.extend(params.owner.as_deref().map(of_owner).transpose()?);
     filters.extend(with_tags(&params.tag)?);
+    let books = params.books((plane.given.calendar)().day(now))?;
     let query = ListQuery {
         filters,
         search: params.q,
@@ -111,7 +131,7 @@ pub(crate) async fn list(
         cursor: params.cursor,
         limit: params.limit,
     };
-    let listed = listing::page::<ApiKey>(&plane, &[Family::ApiKey], query).await?;
+    let listed = ranked::page(&plane, query, books).await?;
     let items = with_totals(&plane, listed.records).await?;
     Ok(axum::Json(Page { items, next_cursor: listed.next_cursor }))
 }
@@ -256,12 +276,40 @@ fn with_tags(tags: &[String]) -> Result<Vec<Filter>, Refusal> {
     Ok(tags.iter().map(|tag| tags::tagged(tag)).collect())
 }
 
+impl ApiKeyParams {
+    /// What the books have to say about the list.
+    fn books(&self, today: Day) -> Result<Books, Refusal> {
+        let order = self.order.unwrap_or_default();
+        let asks_for_days = self.model.is_some() || matches!(order, ApiKeyOrder::RatedCost);
+        if let Some(name) =
+            [self.from.as_ref().map(|_| "from"), self.to.as_ref().map(|_| "to")].into_iter().flatten().next()
+            && !asks_for_days
+        {
+            let message = "it is for `model` and for the order `rated_cost`; add one of them, or leave it out";
+            return Err(Refusal::parameter(name, message));
+        }
+        let days = ranked::days(self.from.as_deref(), self.to.as_deref(), today)?;
+        let model = self.model.as_deref().map(ranked::model).transpose()?;
+        Ok(Books { order: order.question(days), model: model.map(|model| Question::OfModel(model, days)) })
+    }
+}
+
 impl ApiKeyOrder {
+    /// The column that orders the list; where the books do, none is asked for it.
     const fn column(self) -> &'static str {
         match self {
             Self::Name => "name",
-            Self::CreatedAt => "created_at",
+            Self::CreatedAt | Self::LastUsedAt | Self::RatedCost => "created_at",
             Self::ExpiresAt => "expires_at",
+        }
+    }
+
+    /// What the books are asked for the order, if they say it.
+    const fn question(self, days: Days) -> Option<Question> {
+        match self {
+            Self::Name | Self::CreatedAt | Self::ExpiresAt => None,
+            Self::LastUsedAt => Some(Question::LastUse),
+            Self::RatedCost => Some(Question::RatedCost(days)),
         }
     }
 }

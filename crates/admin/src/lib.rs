@@ -26,6 +26,7 @@ mod pages;
 mod passwords;
 mod person;
 mod prices;
+mod rankings;
 mod refusal;
 mod replies;
 mod session;

@@ -1,8 +1,8 @@
 //! What the control plane is given to work with, and the little that it keeps in memory beside it.
 
 use crate::{
-    address::TrustedHops, passwords::PasswordChecks, settings::SettingInForce, system::SystemSource,
-    throttle::Throttle, tokens::TokenKeys,
+    address::TrustedHops, passwords::PasswordChecks, rankings::KeptRankings, settings::SettingInForce,
+    system::SystemSource, throttle::Throttle, tokens::TokenKeys,
 };
 use accounting::PriceTable;
 use async_trait::async_trait;
@@ -86,6 +86,7 @@ pub(crate) struct Plane {
     pub(crate) tokens: TokenKeys,
     pub(crate) throttle: Throttle,
     pub(crate) passwords: PasswordChecks,
+    pub(crate) rankings: KeptRankings,
 }
 
 /// What every operation is given.
@@ -94,7 +95,8 @@ pub(crate) type Shared = Arc<Plane>;
 impl Plane {
     pub(crate) fn new(given: AdminState) -> Self {
         let tokens = TokenKeys::new(&given.jwt_secret);
-        Self { given, tokens, throttle: Throttle::default(), passwords: PasswordChecks::default() }
+        let rankings = KeptRankings::new(Arc::clone(&given.store.rankings));
+        Self { given, tokens, throttle: Throttle::default(), passwords: PasswordChecks::default(), rankings }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -54,3 +54,6 @@ END;
 INSERT INTO api_key_searched (id) SELECT id FROM api_key;
 INSERT INTO api_key_trigrams (rowid, text) SELECT number, concat_ws(char(10), name, description, hint)
     FROM api_key_searched JOIN api_key USING (id);
+
+-- Which keys used a model, by day.
+CREATE INDEX usage_daily_by_model ON usage_daily (model, day, key_id);

@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod limits;
 pub mod locks;
 pub mod model;
+pub mod rankings;
 pub mod records;
 mod samples;
 pub mod sessions;
@@ -178,6 +179,12 @@ macro_rules! conformance_suite {
             an_attempt_reads_back_as_it_was_applied
             pruning_takes_old_records_and_leaves_months_and_totals
             what_the_ledger_cannot_answer_is_refused
+        }
+        $crate::conformance_suite! { @port $fixture, rankings:
+            a_key_was_last_used_when_its_latest_record_was_admitted
+            a_key_s_rated_cost_over_days_is_the_sum_of_its_records
+            the_keys_of_a_model_are_those_that_used_it_in_these_days
+            what_was_applied_is_ranked_until_it_is_removed
         }
         $crate::conformance_suite! { @port $fixture, model:
             durable_ports_answer_as_the_reference_does_over_restarts

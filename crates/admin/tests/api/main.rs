@@ -9,6 +9,7 @@ mod document;
 mod fuzz;
 mod key_batches;
 mod key_lifecycle;
+mod key_lists;
 mod local;
 mod plane;
 mod prices;
