@@ -62,9 +62,9 @@ enum ApiKeyOrder {
     CreatedAt,
     ExpiresAt,
     /// By when a key was last used; unused ones are the lowest.
-    LastUsedAt,
+    LastUsed,
     /// By the rated cost from `from` to `to`; unused ones are the lowest.
-    RatedCost,
+    Cost,
 }
 
 /// A question for a list of keys.
@@ -88,14 +88,14 @@ pub(crate) struct ApiKeyParams {
     /// A model, by its name in the books: only keys that used it from `from` to `to`.
     #[param(max_length = 200, example = "claude-opus-5")]
     model: Option<String>,
-    /// For `model` and the order `rated_cost`: the first day, in the relay's time zone. Left out: 29 days before `to`. Days that are
+    /// For `model` and the order `cost`: the first day, in the relay's time zone. Left out: 29 days before `to`. Days that are
     /// no longer kept count for nothing.
     #[param(max_length = 10, example = "2026-11-01")]
     from: Option<String>,
     /// The last day, included; at most 366 days from the first. Left out: today.
     #[param(max_length = 10, example = "2026-11-23")]
     to: Option<String>,
-    /// What the list is ordered by; left out: `created_at`. What the books say for `last_used_at`, `rated_cost` and `model` may be a
+    /// What the list is ordered by; left out: `created_at`. What the books say for `last_used`, `cost` and `model` may be a
     /// minute old.
     #[param(inline)]
     order: Option<ApiKeyOrder>,
@@ -280,12 +280,12 @@ impl ApiKeyParams {
     /// What the books have to say about the list.
     fn books(&self, today: Day) -> Result<Books, Refusal> {
         let order = self.order.unwrap_or_default();
-        let asks_for_days = self.model.is_some() || matches!(order, ApiKeyOrder::RatedCost);
+        let asks_for_days = self.model.is_some() || matches!(order, ApiKeyOrder::Cost);
         if let Some(name) =
             [self.from.as_ref().map(|_| "from"), self.to.as_ref().map(|_| "to")].into_iter().flatten().next()
             && !asks_for_days
         {
-            let message = "it is for `model` and for the order `rated_cost`; add one of them, or leave it out";
+            let message = "it is for `model` and for the order `cost`; add one of them, or leave it out";
             return Err(Refusal::parameter(name, message));
         }
         let days = ranked::days(self.from.as_deref(), self.to.as_deref(), today)?;
@@ -299,7 +299,7 @@ impl ApiKeyOrder {
     const fn column(self) -> &'static str {
         match self {
             Self::Name => "name",
-            Self::CreatedAt | Self::LastUsedAt | Self::RatedCost => "created_at",
+            Self::CreatedAt | Self::LastUsed | Self::Cost => "created_at",
             Self::ExpiresAt => "expires_at",
         }
     }
@@ -308,8 +308,8 @@ impl ApiKeyOrder {
     const fn question(self, days: Days) -> Option<Question> {
         match self {
             Self::Name | Self::CreatedAt | Self::ExpiresAt => None,
-            Self::LastUsedAt => Some(Question::LastUse),
-            Self::RatedCost => Some(Question::RatedCost(days)),
+            Self::LastUsed => Some(Question::LastUse),
+            Self::Cost => Some(Question::RatedCost(days)),
         }
     }
 }

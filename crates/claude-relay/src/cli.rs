@@ -22,6 +22,7 @@ mod setup;
 mod sheet;
 mod status;
 mod table;
+mod tag;
 mod usage;
 mod way;
 
@@ -72,6 +73,8 @@ enum Command {
     Doctor(Place),
     /// Keys of the relay's clients
     ApiKey(api_key::ApiKeyArgs),
+    /// Labels of the relay's keys
+    Tag(tag::TagArgs),
     /// Accounts at providers
     Account(account::AccountArgs),
     /// Usage and costs: sums, and with `records` what they are the sums of
@@ -106,6 +109,7 @@ fn obey(command: Command) -> Result<Verdict, CommandError> {
         Command::Status(place) => desk::at(&place, status::run),
         Command::Doctor(place) => doctor::run(&place),
         Command::ApiKey(args) => desk::at(&args.place, async |desk| api_key::run(&args, desk).await),
+        Command::Tag(args) => desk::at(&args.place, async |desk| tag::run(&args, desk).await),
         Command::Account(args) => desk::at(&args.place, async |desk| account::run(&args, desk).await),
         Command::Usage(args) => desk::at(&args.place, async |desk| usage::run(&args, desk).await),
         Command::Settings(place) => desk::at(&place, settings::run),

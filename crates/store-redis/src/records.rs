@@ -104,7 +104,8 @@ impl Records for RedisRecords {
         checks::page(query)?;
         let mut tries = 0;
         loop {
-            let selection = self.mirrors.up_to_date(query.family).await?.select(query);
+            let question = query.clone();
+            let selection = self.mirrors.look(query.family, move |rows| rows.select(&question)).await?;
             let rows = self.rows(query.family, selection.rows.iter().map(|(id, _)| id)).await?;
             tries += 1;
             let is_one_moment = selection
@@ -120,12 +121,14 @@ impl Records for RedisRecords {
 
     async fn count(&self, family: Family, filters: &[Filter]) -> Result<u64, StoreError> {
         checks::filters(family, filters)?;
-        Ok(self.mirrors.up_to_date(family).await?.count(filters))
+        let filters = filters.to_vec();
+        self.mirrors.look(family, move |rows| rows.count(&filters)).await
     }
 
     async fn ids(&self, selection: &Selection) -> Result<Vec<Arc<str>>, StoreError> {
         checks::filters(selection.family, &selection.filters)?;
-        Ok(self.mirrors.up_to_date(selection.family).await?.ids(selection))
+        let selection = selection.clone();
+        self.mirrors.look(selection.family, move |rows| rows.ids(&selection)).await
     }
 
     async fn get_all(&self, family: Family, ids: &[Arc<str>]) -> Result<Vec<Row>, StoreError> {
@@ -135,7 +138,8 @@ impl Records for RedisRecords {
 
     async fn items(&self, query: &ItemsQuery) -> Result<Vec<ItemCount>, StoreError> {
         checks::items(query)?;
-        Ok(self.mirrors.up_to_date(query.family).await?.items(query))
+        let query = query.clone();
+        self.mirrors.look(query.family, move |rows| rows.items(&query)).await
     }
 
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, StoreError> {

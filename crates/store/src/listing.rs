@@ -47,16 +47,20 @@ pub fn items_of(value: Option<&Value>) -> BTreeSet<String> {
 /// The records of the page that `query` asks for, in order, and whether more come behind them. Costs one look at each record.
 pub fn page<'a, R: Listed + 'a>(query: &PageQuery, rows: impl Iterator<Item = &'a R>) -> (Vec<&'a R>, bool) {
     let search = Search::new(query.family, query.search.as_deref());
+    let after = query.after.as_ref().map(|after| (after.value.as_ref(), after.id.as_str()));
+    // Each place is looked up once: sorting asks for them many times.
+    let places = rows.map(|row| ((row.value(query.order), row.id()), row));
+    let is_after = |place| after.is_none_or(|after| compare(query, place, after) == Ordering::Greater);
     let mut passing: Vec<_> =
-        rows.filter(|row| is_after(query, *row) && passes(&query.filters, *row) && search.finds(*row)).collect();
-    let by_place = |a: &&R, b: &&R| compare(query, place(query, *a), place(query, *b));
+        places.filter(|(place, row)| is_after(*place) && passes(&query.filters, *row) && search.finds(*row)).collect();
+    let by_place = |a: &(Place<'a>, &R), b: &(Place<'a>, &R)| compare(query, a.0, b.0);
     let more = passing.len() > query.limit;
     if more {
         passing.select_nth_unstable_by(query.limit - 1, by_place);
         passing.truncate(query.limit);
     }
     passing.sort_unstable_by(by_place);
-    (passing, more)
+    (passing.into_iter().map(|(_, row)| row).collect(), more)
 }
 
 /// The records that `selection` chooses.
@@ -136,16 +140,10 @@ fn contains(text: &[u8], search: &[u8]) -> bool {
     ends.any(|end| end.eq_ignore_ascii_case(rest))
 }
 
-fn is_after<R: Listed>(query: &PageQuery, row: &R) -> bool {
-    let Some(after) = &query.after else { return true };
-    compare(query, place(query, row), (after.value.as_ref(), &after.id)) == Ordering::Greater
-}
+/// What orders a record: its value of the ordering column, then its id.
+type Place<'a> = (Option<&'a Value>, &'a str);
 
-fn place<'a, R: Listed>(query: &PageQuery, row: &'a R) -> (Option<&'a Value>, &'a str) {
-    (row.value(query.order), row.id())
-}
-
-fn compare(query: &PageQuery, a: (Option<&Value>, &str), b: (Option<&Value>, &str)) -> Ordering {
+fn compare(query: &PageQuery, a: Place<'_>, b: Place<'_>) -> Ordering {
     match query.direction {
         Direction::Ascending => a.cmp(&b),
         Direction::Descending => b.cmp(&a),

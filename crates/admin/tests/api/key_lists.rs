@@ -43,28 +43,28 @@ async fn keys_are_ordered_by_last_use_and_by_rated_cost_page_after_page() {
             used(&plane, &books, &id, hours, "claude-opus-5", cost).await;
         }
     }
-    assert_eq!(names(&operator, "order=last_used_at").await, "bdac");
-    assert_eq!(names(&operator, "order=last_used_at&direction=asc").await, "cadb");
-    assert_eq!(names(&operator, "order=last_used_at&tag=two").await, "bd");
-    assert_eq!(names(&operator, "order=rated_cost").await, "adbc");
-    assert_eq!(names(&operator, "order=rated_cost&from=2026-11-20&to=2026-11-22").await, "dcba");
+    assert_eq!(names(&operator, "order=last_used").await, "bdac");
+    assert_eq!(names(&operator, "order=last_used&direction=asc").await, "cadb");
+    assert_eq!(names(&operator, "order=last_used&tag=two").await, "bd");
+    assert_eq!(names(&operator, "order=cost").await, "adbc");
+    assert_eq!(names(&operator, "order=cost&from=2026-11-20&to=2026-11-22").await, "dcba");
     let mut paged = String::new();
     let mut next = String::new();
     loop {
-        let page = operator.get(&format!("{PATH}?order=rated_cost&limit=1{next}")).await.expect(200);
+        let page = operator.get(&format!("{PATH}?order=cost&limit=1{next}")).await.expect(200);
         paged += page["items"][0]["name"].as_str().expect("a name");
         assert_eq!(page["items"][0]["usage"]["requests"], u64::from(page["items"][0]["name"] != "c"));
         let Some(cursor) = page["next_cursor"].as_str() else { break };
         next = format!("&cursor={cursor}");
     }
     assert_eq!(paged, "adbc");
-    let refused = operator.get(&format!("{PATH}?order=last_used_at{next}")).await;
+    let refused = operator.get(&format!("{PATH}?order=last_used{next}")).await;
     assert_eq!(refused.refusal(), ("invalid_request", vec!["cursor"]));
     // A key that is made or deleted shows at once, however old the order is.
     let new = create(&plane, &operator, "e", "new").await;
-    assert_eq!(names(&operator, "order=last_used_at").await, "bdaec");
+    assert_eq!(names(&operator, "order=last_used").await, "bdaec");
     operator.delete(&format!("{PATH}/{new}")).await.expect(204);
-    assert_eq!(names(&operator, "order=last_used_at").await, "bdac");
+    assert_eq!(names(&operator, "order=last_used").await, "bdac");
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,12 +86,12 @@ async fn keys_are_found_by_a_model_that_they_used_in_some_days() {
     assert_eq!(names(&operator, &format!("model=claude-opus-5&to=2026-11-24&order=name&cursor={cursor}")).await, "a");
     for (query, name) in [
         ("from=2026-11-01", "from"),
-        ("order=last_used_at&to=2026-11-01", "to"),
+        ("order=last_used&to=2026-11-01", "to"),
         ("model=a b", "model"),
         ("model=m&from=2026-11", "from"),
         ("model=m&to=0000-01-01", "to"),
         ("model=m&from=2026-11-24&to=2026-11-23", "from"),
-        ("order=rated_cost&from=2025-11-01", "from"),
+        ("order=cost&from=2025-11-01", "from"),
     ] {
         let refused = operator.get(&format!("{PATH}?{}", query.replace(' ', "%20"))).await;
         assert_eq!(refused.refusal(), ("invalid_request", vec![name]), "{query}");

@@ -9,4 +9,5 @@ mod manual;
 mod redis;
 mod site;
 mod socket;
+mod tags;
 mod usage;
