@@ -8,6 +8,7 @@
 pub mod affinity;
 pub mod answers;
 pub mod figures;
+pub mod lists;
 pub mod load;
 pub mod measure;
 pub mod memory;

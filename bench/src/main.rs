@@ -3,6 +3,7 @@
 
 use bench::{
     affinity::{self, Cores, Placement, Sides},
+    lists::measure_lists,
     measure::{Cell, CellResult, measure},
     memory::{self, MemoryResult},
     plan::{Plan, Scenario},
@@ -31,9 +32,12 @@ struct Options {
     /// Leave the relay out, wherever it is
     #[arg(long)]
     without_relay: bool,
-    /// What keeps the relay's records
-    #[arg(long, value_enum, default_value_t = StoreKind::Sqlite)]
-    store: StoreKind,
+    /// What keeps the relay's records [default: sqlite; with --lists: both]
+    #[arg(long, value_enum)]
+    store: Option<StoreKind>,
+    /// Measure the administrators' lists in a large installation, and nothing else
+    #[arg(long, conflicts_with_all = ["without_relay", "scenario", "connections"])]
+    lists: bool,
     /// Measure only this kind of request; may be given more than once
     #[arg(long, value_enum)]
     scenario: Vec<Scenario>,
@@ -67,13 +71,14 @@ impl Options {
             fast_upstream: beside("fast-upstream"),
             bare_proxy: beside("bare-proxy"),
             relay,
-            store: self.store,
+            store: self.store.unwrap_or(StoreKind::Sqlite),
         })
     }
 }
 
 fn main() -> ExitCode {
-    match run(&Options::parse()) {
+    let options = Options::parse();
+    match if options.lists { run_lists(&options) } else { run(&options) } {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("bench: {error}");
@@ -106,6 +111,26 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
         println!("{}", serde_json::to_string_pretty(&report)?);
     } else {
         println!("{report}");
+    }
+    Ok(())
+}
+
+/// Each engine in turn, with the whole machine.
+fn run_lists(options: &Options) -> Result<(), Box<dyn Error>> {
+    let relay = options.programs()?.relay.ok_or("the lists are the relay's: name its executable by --relay")?;
+    let kinds = options.store.map_or_else(|| vec![StoreKind::Sqlite, StoreKind::Redis], |kind| vec![kind]);
+    let runtime = Builder::new_multi_thread().enable_all().build()?;
+    let mut reports = Vec::new();
+    for kind in kinds {
+        eprintln!("lists, {kind:?}");
+        let report = runtime.block_on(measure_lists(&relay, kind, options.quick))?;
+        if !options.json {
+            println!("{report}");
+        }
+        reports.push(report);
+    }
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&reports)?);
     }
     Ok(())
 }

@@ -4,31 +4,35 @@ pub(crate) mod batch;
 mod bindings;
 mod documents;
 pub(crate) mod lifecycle;
+mod ranked;
 mod references;
 mod renewal;
 mod views;
 
 use crate::{
     editing,
-    extract::{Document, IfMatch, Params, PathId},
+    extract::{self, Document, IfMatch, Params, PathId},
     gate::Caller,
-    listing::{self, ListQuery, Order},
+    listing::{ListQuery, Order},
     pages::{self, DirectionWord, Page},
+    rankings::Question,
     refusal::Refusal,
     replies::{self, Tagged},
     state::{Plane, Shared, fresh_uuid},
-    texts,
+    tags, texts,
 };
 use axum::extract::State;
 pub(crate) use bindings::{Names, refuse_bound};
 use documents::{ApiKeyPatch, NewApiKey};
-use domain::{ApiKey, KeyId, Timestamp};
+use domain::{ApiKey, Day, KeyId, Timestamp};
 use http::StatusCode;
+use ranked::Books;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use store::{
-    Family, Version,
+    Version,
     ledger::KeyTotals,
+    rankings::Days,
     records::{Comparison, Filter, TypedRecords, Value, Versioned},
 };
 use utoipa::ToSchema;
@@ -60,6 +64,10 @@ enum ApiKeyOrder {
     #[default]
     CreatedAt,
     ExpiresAt,
+    /// By when a key was last used; unused ones are the lowest.
+    LastUsed,
+    /// By the rated cost from `from` to `to`; unused ones are the lowest.
+    Cost,
 }
 
 /// A question for a list of keys.
@@ -79,7 +87,22 @@ pub(crate) struct ApiKeyParams {
     /// Only keys that are bound to this: `SERVICE:account:ID` or `SERVICE:group:ID`.
     #[param(max_length = 100, example = "claude:group:0198c0de-0000-7000-8000-000000000002")]
     binding: Option<String>,
-    /// What the list is ordered by; left out: `created_at`.
+    /// A label: only keys that have it. May be given several times: only keys that have all of them, up to 20.
+    #[serde(default, deserialize_with = "extract::lines")]
+    #[param(max_items = 20, example = json!(["team-b"]))]
+    tag: Vec<String>,
+    /// A model, by its name in the books: only keys that used it from `from` to `to`.
+    #[param(max_length = 200, example = "claude-opus-5")]
+    model: Option<String>,
+    /// For `model` and the order `cost`: the first day, in the relay's time zone. Left out: 29 days before `to`. Days that are
+    /// no longer kept count for nothing.
+    #[param(max_length = 10, example = "2026-11-01")]
+    from: Option<String>,
+    /// The last day, included; at most 366 days from the first. Left out: today.
+    #[param(max_length = 10, example = "2026-11-23")]
+    to: Option<String>,
+    /// What the list is ordered by; left out: `created_at`. What the books say for `last_used`, `cost` and `model` may be a
+    /// minute old.
     #[param(inline)]
     order: Option<ApiKeyOrder>,
     /// Which way; left out: `desc`.
@@ -103,6 +126,8 @@ pub(crate) async fn list(
     let mut filters = filters(params.state, now);
     filters.extend(params.owner.as_deref().map(of_owner).transpose()?);
     filters.extend(params.binding.as_deref().map(bindings::filter).transpose()?);
+    filters.extend(with_tags(&params.tag)?);
+    let books = params.books((plane.given.calendar)().day(now))?;
     let query = ListQuery {
         filters,
         search: params.q,
@@ -113,7 +138,7 @@ pub(crate) async fn list(
         cursor: params.cursor,
         limit: params.limit,
     };
-    let listed = listing::page::<ApiKey>(&plane, &[Family::ApiKey], query).await?;
+    let listed = ranked::page(&plane, query, books).await?;
     let items = with_totals(&plane, listed.records).await?;
     Ok(axum::Json(Page { items, next_cursor: listed.next_cursor }))
 }
@@ -269,12 +294,45 @@ fn of_owner(id: &str) -> Result<Filter, Refusal> {
     Ok(Filter { column: "owner", comparison: Comparison::Equal, value: Value::from(owner.as_str()) })
 }
 
+fn with_tags(tags: &[String]) -> Result<Vec<Filter>, Refusal> {
+    let tags = texts::tags(tags).map_err(|reason| Refusal::parameter("tag", reason))?;
+    Ok(tags.iter().map(|tag| tags::tagged(tag)).collect())
+}
+
+impl ApiKeyParams {
+    /// What the books have to say about the list.
+    fn books(&self, today: Day) -> Result<Books, Refusal> {
+        let order = self.order.unwrap_or_default();
+        let asks_for_days = self.model.is_some() || matches!(order, ApiKeyOrder::Cost);
+        if let Some(name) =
+            [self.from.as_ref().map(|_| "from"), self.to.as_ref().map(|_| "to")].into_iter().flatten().next()
+            && !asks_for_days
+        {
+            let message = "it is for `model` and for the order `cost`; add one of them, or leave it out";
+            return Err(Refusal::parameter(name, message));
+        }
+        let days = ranked::days(self.from.as_deref(), self.to.as_deref(), today)?;
+        let model = self.model.as_deref().map(ranked::model).transpose()?;
+        Ok(Books { order: order.question(days), model: model.map(|model| Question::OfModel(model, days)) })
+    }
+}
+
 impl ApiKeyOrder {
+    /// The column that orders the list; where the books do, none is asked for it.
     const fn column(self) -> &'static str {
         match self {
             Self::Name => "name",
-            Self::CreatedAt => "created_at",
+            Self::CreatedAt | Self::LastUsed | Self::Cost => "created_at",
             Self::ExpiresAt => "expires_at",
+        }
+    }
+
+    /// What the books are asked for the order, if they say it.
+    const fn question(self, days: Days) -> Option<Question> {
+        match self {
+            Self::Name | Self::CreatedAt | Self::ExpiresAt => None,
+            Self::LastUsed => Some(Question::LastUse),
+            Self::Cost => Some(Question::RatedCost(days)),
         }
     }
 }

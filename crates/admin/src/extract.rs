@@ -11,9 +11,9 @@ use axum::{
     extract::{FromRequest, FromRequestParts, OptionalFromRequest, Path, Query, Request},
 };
 use bytes::Bytes;
-use http::{HeaderMap, header, request::Parts};
+use http::{HeaderMap, Uri, header, request::Parts};
 use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
 use std::{str::FromStr, time::Duration};
 use store::Version;
@@ -27,6 +27,9 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Versions in one `If-Match` that are looked at.
 const VERSIONS_MAX: usize = 16;
+
+/// What a parameter begins with that may be given several times: its type reads its [`lines`].
+const REPEATED: &str = "tag=";
 
 /// A JSON body without a field that its type does not have.
 pub(crate) struct Document<T>(pub(crate) T);
@@ -81,11 +84,30 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        let query = Query::<T>::try_from_uri(&parts.uri);
+        let uri = with_lines(&parts.uri);
+        let query = Query::<T>::try_from_uri(uri.as_ref().unwrap_or(&parts.uri));
         query.map(|Query(params)| Self(params)).map_err(|rejection| {
             Refusal::new(RefusalType::InvalidRequest, format!("{}. Correct the query.", rejection.body_text()))
         })
     }
+}
+
+/// The same query with the values of [`REPEATED`] below each other in one; none where it stands there once at most.
+fn with_lines(uri: &Uri) -> Option<Uri> {
+    let query = uri.query()?;
+    let (repeated, mut rest): (Vec<_>, Vec<_>) = query.split('&').partition(|pair| pair.starts_with(REPEATED));
+    if repeated.len() < 2 {
+        return None;
+    }
+    let values: Vec<_> = repeated.iter().map(|pair| &pair[REPEATED.len()..]).collect();
+    let lines = format!("{REPEATED}{}", values.join("%0A"));
+    rest.push(&lines);
+    format!("/?{}", rest.join("&")).parse().ok()
+}
+
+/// The lines of a parameter that may be given several times.
+pub(crate) fn lines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    String::deserialize(deserializer).map(|text| text.split('\n').map(str::to_owned).collect())
 }
 
 impl<S: Send + Sync, T: FromStr> FromRequestParts<S> for PathId<T> {
@@ -258,7 +280,6 @@ fn place(path: &serde_ignored::Path<'_>) -> String {
 mod tests {
     use super::*;
     use http_body::{Frame, SizeHint};
-    use serde::Deserialize;
     use serde_json::json;
     use std::{
         convert::Infallible,

@@ -18,6 +18,13 @@ pub(crate) struct Order {
     pub(crate) direction: Direction,
 }
 
+impl Order {
+    /// What cursors of this order name.
+    pub(crate) fn place(&self) -> String {
+        format!("{}.{:?}", self.column, self.direction)
+    }
+}
+
 /// What a client asks of a list.
 pub(crate) struct ListQuery {
     pub(crate) filters: Vec<Filter>,
@@ -49,7 +56,7 @@ pub(crate) async fn page<T: Record>(
 ) -> Result<Listed<T>, Refusal> {
     let limit = limit(query.limit)?;
     let search = search(query.search)?;
-    let place = format!("{}.{:?}", query.order.column, query.order.direction);
+    let place = query.order.place();
     let after = query.cursor.as_deref().map(|text| read_cursor(&place, text)).transpose()?;
     let mut rows = Vec::new();
     let mut more = false;
@@ -101,7 +108,8 @@ pub(crate) fn search(text: Option<String>) -> Result<Option<String>, Refusal> {
     }
 }
 
-fn write_cursor(place: &str, row: &Row, column: &str) -> String {
+/// The cursor behind a row.
+pub(crate) fn write_cursor(place: &str, row: &Row, column: &str) -> String {
     let (number, text) = match row.fields.get(column) {
         Some(Value::Integer(number)) => (Some(*number), None),
         Some(Value::Text(text)) => (None, Some(text.as_str())),
@@ -110,7 +118,8 @@ fn write_cursor(place: &str, row: &Row, column: &str) -> String {
     cursor::write(place, &(number, text, row.id.as_str()))
 }
 
-fn read_cursor(place: &str, given: &str) -> Result<Cursor, Refusal> {
+/// The place that a cursor names.
+pub(crate) fn read_cursor(place: &str, given: &str) -> Result<Cursor, Refusal> {
     let (number, text, id): (Option<i64>, Option<String>, String) = cursor::read(place, given)?;
     let value = number.map(Value::Integer).or_else(|| text.map(Value::Text));
     Ok(Cursor { value, id })

@@ -8,7 +8,7 @@ use crate::{
     refusal::{Refusal, RefusalType},
     session, sessions, settings,
     state::{AdminState, Plane, Shared},
-    system, totp, usage, users,
+    system, tags, totp, usage, users,
 };
 use RefusalType::{Conflict, TooManyRequests, Unauthenticated};
 use axum::{
@@ -95,6 +95,10 @@ fn resources() -> Vec<Operation> {
         needs(Operator, routes!(api_keys::batch::change)).within(ApiKeysWrite),
         needs(Operator, routes!(api_keys::batch::delete)).within(ApiKeysWrite),
         needs(Operator, routes!(api_keys::batch::restore)).within(ApiKeysWrite),
+
+        needs(Viewer, routes!(tags::list)).within(ApiKeysRead),
+        open_to(Access::Role(Operator), &[Conflict], routes!(tags::rename)).within(ApiKeysWrite),
+        open_to(Access::Role(Operator), &[Conflict], routes!(tags::delete)).within(ApiKeysWrite),
 
         needs(Viewer, routes!(accounts::list)).within(AccountsRead),
         needs(Operator, routes!(accounts::create)).within(AccountsWrite),

@@ -1,7 +1,8 @@
 //! What the control plane is given to work with, and the little that it keeps in memory beside it.
 
 use crate::{
-    address::TrustedHops, passwords::PasswordChecks, settings::SettingInForce, system::SystemSource, tokens::TokenKeys,
+    address::TrustedHops, passwords::PasswordChecks, rankings::KeptRankings, settings::SettingInForce,
+    system::SystemSource, tokens::TokenKeys,
 };
 use accounting::PriceTable;
 use async_trait::async_trait;
@@ -87,6 +88,7 @@ pub(crate) struct Plane {
     pub(crate) tokens: TokenKeys,
     pub(crate) throttle: Throttle,
     pub(crate) passwords: PasswordChecks,
+    pub(crate) rankings: KeptRankings,
 }
 
 /// What every operation is given.
@@ -95,7 +97,8 @@ pub(crate) type Shared = Arc<Plane>;
 impl Plane {
     pub(crate) fn new(given: AdminState) -> Self {
         let tokens = TokenKeys::new(&given.jwt_secret);
-        Self { given, tokens, throttle: Throttle::for_passwords(), passwords: PasswordChecks::default() }
+        let rankings = KeptRankings::new(Arc::clone(&given.store.rankings));
+        Self { given, tokens, throttle: Throttle::for_passwords(), passwords: PasswordChecks::default(), rankings }
     }
 
     pub(crate) fn now(&self) -> Timestamp {

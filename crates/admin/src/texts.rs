@@ -66,13 +66,18 @@ pub(crate) fn description(text: &str) -> Result<String, Reason> {
 
 /// Labels: each one line; the same label twice counts once.
 pub(crate) fn tags(texts: &[String]) -> Result<Vec<String>, Reason> {
-    let tags = texts.iter().map(|text| line(text, TAG_CHARS_MAX)).collect::<Result<Vec<_>, _>>()?;
+    let tags = texts.iter().map(|text| tag(text)).collect::<Result<Vec<_>, _>>()?;
     let mut seen = BTreeSet::new();
     let tags: Vec<_> = tags.into_iter().filter(|tag| seen.insert(tag.clone())).collect();
     if tags.len() > TAGS_MAX {
         return Err(format!("are too many; keep at most {TAGS_MAX}").into());
     }
     Ok(tags)
+}
+
+/// One label.
+pub(crate) fn tag(text: &str) -> Result<String, Reason> {
+    line(text, TAG_CHARS_MAX)
 }
 
 /// The id of the user whose something is.

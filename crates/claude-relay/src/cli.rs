@@ -23,6 +23,7 @@ mod setup;
 mod sheet;
 mod status;
 mod table;
+mod tag;
 mod usage;
 mod user;
 mod way;
@@ -74,6 +75,8 @@ enum Command {
     Doctor(Place),
     /// Keys of the relay's clients
     ApiKey(api_key::ApiKeyArgs),
+    /// Labels of the relay's keys
+    Tag(tag::TagArgs),
     /// Accounts at providers
     Account(account::AccountArgs),
     /// Groups of accounts that keys can be bound to
@@ -112,6 +115,7 @@ fn obey(command: Command) -> Result<Verdict, CommandError> {
         Command::Status(place) => desk::at(&place, status::run),
         Command::Doctor(place) => doctor::run(&place),
         Command::ApiKey(args) => desk::at(&args.place, async |desk| api_key::run(&args, desk).await),
+        Command::Tag(args) => desk::at(&args.place, async |desk| tag::run(&args, desk).await),
         Command::Account(args) => desk::at(&args.place, async |desk| account::run(&args, desk).await),
         Command::AccountGroup(args) => desk::at(&args.place, async |desk| account_group::run(&args, desk).await),
         Command::Usage(args) => desk::at(&args.place, async |desk| usage::run(&args, desk).await),

@@ -7,6 +7,7 @@ mod attempts;
 mod place;
 mod portion;
 mod prune;
+mod ranking;
 mod usage;
 
 use crate::{

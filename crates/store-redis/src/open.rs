@@ -134,6 +134,7 @@ fn ports(engine: &Engine, announcer: &Announcer) -> Store {
         affinity: Arc::new(RedisAffinity(engine.clone())),
         locks: Arc::new(RedisLocks(engine.clone())),
         ledger: Arc::new(RedisLedger(engine.clone())),
+        rankings: Arc::new(RedisLedger(engine.clone())),
         sessions: Arc::new(RedisSessions(engine.clone())),
         events: Arc::new(announcer.local().clone()),
         health: Arc::new(RedisHealth { engine, announcer }),

@@ -17,12 +17,14 @@ use crate::{
 };
 use async_trait::async_trait;
 use log::{ChangeLog, Deadlines};
-use mirror::{Mirrors, Selection};
-use std::collections::HashMap;
+use mirror::Mirrors;
+use std::{collections::HashMap, sync::Arc};
 use store::{
     Family, RecordError, Records, StoreError, Version, checks,
     keyspace::ColumnKind,
-    records::{Change, Changes, Condition, Fields, Filter, Page, PageQuery, Row, Value},
+    records::{
+        Change, Changes, Condition, Fields, Filter, ItemCount, ItemsQuery, Page, PageQuery, Row, Selection, Value,
+    },
 };
 use unique::Uniques;
 use write::Write;
@@ -46,16 +48,15 @@ impl RedisRecords {
         Self { engine, announcer, log, uniques, mirrors }
     }
 
-    async fn rows(&self, family: Family, selection: &Selection) -> Result<Vec<Option<Row>>, StoreError> {
+    async fn rows<'a>(
+        &self,
+        family: Family,
+        ids: impl Iterator<Item = &'a Arc<str>> + Clone + Send,
+    ) -> Result<Vec<Option<Row>>, StoreError> {
         let operation = "read a page of records";
-        let calls = selection.rows.iter().map(|(id, _)| {
-            let record = record_key(&self.engine, family, id);
-            Call::command("HGETALL").arg(record)
-        });
+        let calls = ids.clone().map(|id| Call::command("HGETALL").arg(record_key(&self.engine, family, id)));
         let replies = self.engine.all(Lane::Request, operation, calls.collect()).await?;
-        let rows =
-            selection.rows.iter().zip(replies).map(|((id, _), reply)| row(family, id, &parsed(operation, reply)?));
-        rows.collect()
+        ids.zip(replies).map(|(id, reply)| row(family, id, &parsed(operation, reply)?)).collect()
     }
 }
 
@@ -103,8 +104,9 @@ impl Records for RedisRecords {
         checks::page(query)?;
         let mut tries = 0;
         loop {
-            let selection = self.mirrors.up_to_date(query.family).await?.select(query);
-            let rows = self.rows(query.family, &selection).await?;
+            let question = query.clone();
+            let selection = self.mirrors.look(query.family, move |rows| rows.select(&question)).await?;
+            let rows = self.rows(query.family, selection.rows.iter().map(|(id, _)| id)).await?;
             tries += 1;
             let is_one_moment = selection
                 .rows
@@ -119,7 +121,25 @@ impl Records for RedisRecords {
 
     async fn count(&self, family: Family, filters: &[Filter]) -> Result<u64, StoreError> {
         checks::filters(family, filters)?;
-        Ok(self.mirrors.up_to_date(family).await?.count(filters))
+        let filters = filters.to_vec();
+        self.mirrors.look(family, move |rows| rows.count(&filters)).await
+    }
+
+    async fn ids(&self, selection: &Selection) -> Result<Vec<Arc<str>>, StoreError> {
+        checks::filters(selection.family, &selection.filters)?;
+        let selection = selection.clone();
+        self.mirrors.look(selection.family, move |rows| rows.ids(&selection)).await
+    }
+
+    async fn get_all(&self, family: Family, ids: &[Arc<str>]) -> Result<Vec<Row>, StoreError> {
+        checks::ids(family, ids.len())?;
+        Ok(self.rows(family, ids.iter()).await?.into_iter().flatten().collect())
+    }
+
+    async fn items(&self, query: &ItemsQuery) -> Result<Vec<ItemCount>, StoreError> {
+        checks::items(query)?;
+        let query = query.clone();
+        self.mirrors.look(query.family, move |rows| rows.items(&query)).await
     }
 
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, StoreError> {

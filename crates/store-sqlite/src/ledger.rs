@@ -3,6 +3,7 @@
 mod attempts;
 mod costs;
 pub(crate) mod index;
+mod ranking;
 mod roll_up;
 mod row;
 mod usage;

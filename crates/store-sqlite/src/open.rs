@@ -129,6 +129,7 @@ impl SqliteStore {
             locks: Arc::new(LocalLocks::after(last_fence)),
             health: Arc::new(SqliteHealth(engine.clone())),
             ledger: Arc::new(SqliteLedger(engine.clone())),
+            rankings: Arc::new(SqliteLedger(engine.clone())),
             sessions: Arc::new(SqliteSessions(engine.clone())),
             events: Arc::new(events),
         };

@@ -10,12 +10,14 @@ use crate::{
 };
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
-use std::{fmt::Write, iter};
+use std::{fmt::Write, iter, sync::Arc};
 use store::{
     Family, Notice, RecordError, Records, StoreError, Version, checks,
     error::StoreFailure,
     keyspace::ColumnKind,
-    records::{Change, Changes, Condition, Fields, Filter, Page, PageQuery, Row, Value},
+    records::{
+        Change, Changes, Condition, Fields, Filter, ItemCount, ItemsQuery, Page, PageQuery, Row, Selection, Value,
+    },
 };
 
 pub(crate) struct SqliteRecords(pub(crate) Engine);
@@ -75,6 +77,24 @@ impl Records for SqliteRecords {
         checks::filters(family, filters)?;
         let filters = filters.to_vec();
         self.0.readers.read(move |connection| list::count(connection, family, &filters)).await
+    }
+
+    async fn ids(&self, selection: &Selection) -> Result<Vec<Arc<str>>, StoreError> {
+        checks::filters(selection.family, &selection.filters)?;
+        let selection = selection.clone();
+        self.0.readers.read(move |connection| list::ids(connection, &selection)).await
+    }
+
+    async fn get_all(&self, family: Family, ids: &[Arc<str>]) -> Result<Vec<Row>, StoreError> {
+        checks::ids(family, ids.len())?;
+        let ids = ids.to_vec();
+        self.0.readers.read(move |connection| list::get_all(connection, family, ids.iter().map(|id| &**id))).await
+    }
+
+    async fn items(&self, query: &ItemsQuery) -> Result<Vec<ItemCount>, StoreError> {
+        checks::items(query)?;
+        let query = query.clone();
+        self.0.readers.read(move |connection| list::items(connection, &query)).await
     }
 
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, StoreError> {

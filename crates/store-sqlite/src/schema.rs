@@ -174,6 +174,26 @@ mod tests {
     }
 
     #[test]
+    fn keys_of_an_older_store_are_found_by_their_labels_and_texts() {
+        let directory = tempfile::tempdir().expect("a directory");
+        brought_up(&directory, &MIGRATIONS[..2]).expect("an older schema");
+        let connection = Connection::open(directory.path().join("relay.db")).expect("a file");
+        let keys = "INSERT INTO api_key (id, version, name, tags, state) VALUES
+            ('a', 1, 'laptop', '[\"ci\",\"x\",\"x\"]', 'active'), ('b', 1, 'desk', NULL, 'deleted'), ('c', 1, NULL, '[', NULL)";
+        connection.execute(keys, []).expect("some keys");
+        drop(connection);
+        brought_up(&directory, MIGRATIONS).expect("a schema");
+        let connection = Connection::open(directory.path().join("relay.db")).expect("a file");
+        let told = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0)).expect("an answer");
+        let items = "SELECT group_concat(item || ' ' || id || ' ' || state, ', ') FROM api_key_tags";
+        assert_eq!(told(items), "ci a active, x a active");
+        let found =
+            "SELECT group_concat(id) FROM api_key_trigrams JOIN api_key_searched ON number = api_key_trigrams.rowid
+            WHERE api_key_trigrams MATCH '\"esk\"'";
+        assert_eq!(told(found), "b");
+    }
+
+    #[test]
     fn a_step_that_fails_leaves_the_file_as_it_was() {
         let directory = tempfile::tempdir().expect("a directory");
         brought_up(&directory, &[FIRST]).expect("a schema");

@@ -2,10 +2,10 @@
 
 use crate::{
     error::{StoreError, StoreFailure},
-    keyspace::{Column, ColumnKind, Family, Listing},
+    keyspace::{COUNTED_BY, Column, ColumnKind, Family, Listing},
     ledger::{BATCH_RECORDS_MAX, Batch, PAGE_RECORDS_MAX, Period, ROWS_MAX, UsageQuery},
     limits::{CHARGES_MAX, Charge, Counter},
-    records::{Filter, PAGE_MAX, PageQuery, Value},
+    records::{Comparison, Filter, ItemsQuery, PAGE_MAX, PageQuery, Value},
 };
 use domain::{Day, Hour, KeyId, Month};
 use std::borrow::Cow;
@@ -58,7 +58,38 @@ pub fn values<'a>(
 /// When one is not, or its value is of another kind.
 pub fn filters(family: Family, filters: &[Filter]) -> Result<(), StoreError> {
     served(family)?;
-    filters.iter().try_for_each(|filter| of_kind(family, listed(family, filter.column)?, Some(&filter.value)))
+    filters.iter().try_for_each(|filter| {
+        let column = if filter.comparison == Comparison::Contains {
+            listed_by_items(family, filter.column)?
+        } else {
+            listed(family, filter.column)?
+        };
+        of_kind(family, column, Some(&filter.value))
+    })
+}
+
+/// The items can be had: the column is listed by them, what is counted can be told, and the answer is not too long.
+///
+/// # Errors
+///
+/// When they cannot.
+pub fn items(query: &ItemsQuery) -> Result<(), StoreError> {
+    listed_by_items(query.family, query.column)?;
+    filters(query.family, &query.filters)?;
+    if let Some(other) = query.filters.iter().find(|filter| !COUNTED_BY.contains(&filter.column)) {
+        return Err(unsupported(format!("count items of {} by {}", query.family, other.column)));
+    }
+    within(query.limit, PAGE_MAX, "list so many items")
+}
+
+/// The records can be read at once: they are of a family that is served, and not too many.
+///
+/// # Errors
+///
+/// When they cannot.
+pub fn ids(family: Family, count: usize) -> Result<(), StoreError> {
+    served(family)?;
+    if count <= PAGE_MAX { Ok(()) } else { Err(unsupported("read so many records")) }
 }
 
 /// The list can be had: its columns are listed and its page is not too long.
@@ -145,8 +176,13 @@ fn amounts(count: usize, mut amounts: impl Iterator<Item = i64>) -> Result<(), S
 }
 
 fn listed(family: Family, name: &str) -> Result<&'static Column, StoreError> {
-    let column = family.column(name).filter(|column| column.listing != Listing::Unlisted);
-    column.ok_or_else(|| unsupported(format!("list {family} by {name}")))
+    let is_listed = |column: &&Column| matches!(column.listing, Listing::Listed | Listing::Searched);
+    family.column(name).filter(is_listed).ok_or_else(|| unsupported(format!("list {family} by {name}")))
+}
+
+fn listed_by_items(family: Family, name: &str) -> Result<&'static Column, StoreError> {
+    let column = family.column(name).filter(|column| column.listing == Listing::Items);
+    column.ok_or_else(|| unsupported(format!("list {family} by items of {name}")))
 }
 
 fn of_kind(family: Family, column: &Column, value: Option<&Value>) -> Result<(), StoreError> {

@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod limits;
 pub mod locks;
 pub mod model;
+pub mod rankings;
 pub mod records;
 mod samples;
 pub mod sessions;
@@ -92,6 +93,10 @@ macro_rules! conformance_suite {
             a_search_disregards_ascii_case_only
             filters_compare_as_they_say
             keys_bound_to_one_thing_are_counted_once_each
+            a_record_is_listed_by_the_items_that_it_has
+            items_are_counted_by_the_records_that_have_them
+            all_ids_of_a_list_and_records_by_their_ids_are_had_at_once
+            lists_of_many_records_hold_what_filters_and_searches_choose
             what_the_table_does_not_list_is_refused
         }
         $crate::conformance_suite! { @port $fixture, limits:
@@ -176,6 +181,12 @@ macro_rules! conformance_suite {
             pruning_takes_old_records_and_leaves_months_and_totals
             rows_come_in_the_order_that_is_asked_for
             what_the_ledger_cannot_answer_is_refused
+        }
+        $crate::conformance_suite! { @port $fixture, rankings:
+            a_key_was_last_used_when_its_latest_record_was_admitted
+            a_key_s_rated_cost_over_days_is_the_sum_of_its_records
+            the_keys_of_a_model_are_those_that_used_it_in_these_days
+            what_was_applied_is_ranked_until_it_is_removed
         }
         $crate::conformance_suite! { @port $fixture, model:
             durable_ports_answer_as_the_reference_does_over_restarts

@@ -74,7 +74,12 @@ pub enum Listing {
     Listed,
     /// Filter, order, and search for a text in it.
     Searched,
+    /// Filter by the items of its value, a JSON array of texts, and count by item. A value that is no array has none.
+    Items,
 }
+
+/// Columns whose filters hold for counts by item too: an engine may keep them beside the items.
+pub const COUNTED_BY: &[&str] = &["state"];
 
 /// A field of the records of a family.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,6 +21,7 @@ pub mod locks;
 pub mod memory;
 pub mod nouns;
 pub mod packed;
+pub mod rankings;
 pub mod records;
 pub mod sessions;
 
@@ -34,6 +35,7 @@ pub use leases::{Acquired, LeaseId, LeaseSubject, Leases, QueuePlace};
 pub use ledger::{Batch, Epoch, Ledger, Lineage};
 pub use limits::{Limits, Reserved};
 pub use locks::{Fence, Locks};
+pub use rankings::Rankings;
 pub use records::{Record, RecordError, Records, Version};
 pub use sessions::{Session, Sessions};
 
@@ -56,6 +58,8 @@ pub struct Store {
     pub health: Arc<dyn Health>,
     /// The books.
     pub ledger: Arc<dyn Ledger>,
+    /// What the books say of every key at once.
+    pub rankings: Arc<dyn Rankings>,
     /// Sign-in sessions.
     pub sessions: Arc<dyn Sessions>,
     /// Change notices.

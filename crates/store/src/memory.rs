@@ -19,6 +19,7 @@ use std::sync::Arc;
 #[must_use]
 pub fn store() -> Store {
     let events = LocalEvents::default();
+    let ledger = Arc::new(ledger::MemoryLedger::default());
     Store {
         records: Arc::new(records::MemoryRecords::new(events.clone())),
         limits: Arc::new(LocalLimits::default()),
@@ -26,7 +27,8 @@ pub fn store() -> Store {
         affinity: Arc::new(affinity::MemoryAffinity::default()),
         locks: Arc::new(LocalLocks::after(Fence(0))),
         health: Arc::new(health::MemoryHealth::new(events.clone())),
-        ledger: Arc::new(ledger::MemoryLedger::default()),
+        ledger: Arc::clone(&ledger) as _,
+        rankings: ledger,
         sessions: Arc::new(sessions::MemorySessions::default()),
         events: Arc::new(events),
     }

@@ -8,13 +8,13 @@ use crate::{
     keyspace::Family,
 };
 use async_trait::async_trait;
-use std::{collections::BTreeMap, future::Future};
+use std::{collections::BTreeMap, future::Future, sync::Arc};
 
 /// Records on one page at most.
 pub const PAGE_MAX: usize = 500;
 
 /// A value of a field.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Value {
     /// A whole number; times are in milliseconds since 1970, UTC.
     Integer(i64),
@@ -55,7 +55,7 @@ pub enum Condition {
 }
 
 /// How a field is compared with a filter's value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Comparison {
     /// Equal.
     Equal,
@@ -65,10 +65,12 @@ pub enum Comparison {
     Less,
     /// Greater or equal; a record without the field does not pass.
     AtLeast,
+    /// The value is one of the column's items; the only comparison of a column that is listed by its items.
+    Contains,
 }
 
 /// One condition on a listed column.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Filter {
     /// A column that the keyspace table marks as listed.
     pub column: &'static str,
@@ -113,6 +115,43 @@ pub struct PageQuery {
     pub after: Option<Cursor>,
     /// Records at most, 1 to [`PAGE_MAX`].
     pub limit: usize,
+}
+
+/// A question for all records that a list without an end would show.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Selection {
+    /// Which family.
+    pub family: Family,
+    /// See [`PageQuery::filters`].
+    pub filters: Vec<Filter>,
+    /// See [`PageQuery::search`].
+    pub search: Option<String>,
+}
+
+/// A question for the items of a column, in the order of their bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemsQuery {
+    /// Which family.
+    pub family: Family,
+    /// A column that is listed by its items.
+    pub column: &'static str,
+    /// All of these hold of a record that is counted; on columns of [`COUNTED_BY`](crate::keyspace::COUNTED_BY).
+    pub filters: Vec<Filter>,
+    /// A text that stands in the item, without regard to ASCII case; none: every item.
+    pub search: Option<String>,
+    /// Only items behind this one.
+    pub after: Option<String>,
+    /// Items at most, 1 to [`PAGE_MAX`].
+    pub limit: usize,
+}
+
+/// An item, and how many records have it; more than none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemCount {
+    /// The item.
+    pub item: String,
+    /// Records that pass the filters and have it.
+    pub records: u64,
 }
 
 /// A page of records.
@@ -194,6 +233,15 @@ pub trait Records: Send + Sync {
 
     /// How many records of `family` pass `filters`.
     async fn count(&self, family: Family, filters: &[Filter]) -> Result<u64, StoreError>;
+
+    /// The ids of all records that `selection` chooses, in no order.
+    async fn ids(&self, selection: &Selection) -> Result<Vec<Arc<str>>, StoreError>;
+
+    /// The records of `family` with these ids, up to [`PAGE_MAX`], in their order; those that are missing are left out.
+    async fn get_all(&self, family: Family, ids: &[Arc<str>]) -> Result<Vec<Row>, StoreError>;
+
+    /// The items of a column with how many records have each. An item that a record names twice counts once.
+    async fn items(&self, query: &ItemsQuery) -> Result<Vec<ItemCount>, StoreError>;
 
     /// Changes after `sequence`, oldest first, at most `limit`. Of several changes of one record the last is kept at least.
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, StoreError>;

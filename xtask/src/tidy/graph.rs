@@ -76,7 +76,7 @@ const ROOMS: [Room; 17] = [
         never: &[],
     },
     Room { name: "testkit", may_use: &["domain", "protocol", "vault", "store", "store-sqlite"], never: &[] },
-    Room { name: "bench", may_use: &["testkit"], never: &[ENGINES] },
+    Room { name: "bench", may_use: &["domain", "store", "store-sqlite", "store-redis", "testkit"], never: &[ENGINES] },
     Room { name: "xtask", may_use: &[], never: PURE },
 ];
 

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const CASES: u32 = 600;
 
 /// Paths with a place for a segment and a query.
-const PATHS: [&str; 40] = [
+const PATHS: [&str; 43] = [
     "/admin/session",
     "/admin/me/password",
     "/admin/api-keys",
@@ -26,6 +26,9 @@ const PATHS: [&str; 40] = [
     "/admin/api-keys/batch",
     "/admin/api-keys/batch/delete",
     "/admin/api-keys/batch/restore",
+    "/admin/tags",
+    "/admin/tags/{}",
+    "/admin/tags/{}/rename",
     "/admin/accounts",
     "/admin/accounts/{}",
     "/admin/accounts/{}/test",
@@ -61,13 +64,14 @@ const PATHS: [&str; 40] = [
 static METHODS: [Method; 6] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// Names that mean something somewhere, so that values reach the parsers.
-const NAMES: [&str; 51] = [
+const NAMES: [&str; 52] = [
     "name",
     "description",
     "permissions",
     "allowed_clients",
     "restricted_models",
     "tags",
+    "tag",
     "expires_at",
     "expires_after_first_use",
     "active",

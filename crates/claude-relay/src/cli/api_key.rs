@@ -31,6 +31,18 @@ enum ApiKeyCommand {
         /// Which ones: active, expired, disabled, deleted, any [default: all but the deleted]
         #[arg(long, value_name = "STATE")]
         state: Option<String>,
+        /// Only those with this label; given several times: with all of them
+        #[arg(long = "tag", value_name = "TAG")]
+        tags: Vec<String>,
+        /// Only those that used this model in the days from --from to --to
+        #[arg(long, value_name = "MODEL")]
+        model: Option<String>,
+        /// For --model and --order cost: the first day, such as 2026-11-01 [default: 29 days before the last]
+        #[arg(long, value_name = "DAY")]
+        from: Option<String>,
+        /// For --model and --order cost: the last day [default: today]
+        #[arg(long, value_name = "DAY")]
+        to: Option<String>,
         #[command(flatten)]
         list: ListFlags,
     },
@@ -118,8 +130,11 @@ struct KeyFlags {
 /// Does what is asked.
 pub(crate) async fn run(args: &ApiKeyArgs, desk: &Desk) -> Result<Verdict, CommandError> {
     match &args.command {
-        ApiKeyCommand::List { state, list } => {
-            let path = list.path(&API_KEYS, &[("state", state.as_deref())])?;
+        ApiKeyCommand::List { state, tags, model, from, to, list } => {
+            let given = [("state", state), ("model", model), ("from", from), ("to", to)];
+            let given = given.into_iter().map(|(name, value)| (name, value.as_deref()));
+            let tags = tags.iter().map(|tag| ("tag", Some(tag.as_str())));
+            let path = list.path(&API_KEYS, &given.chain(tags).collect::<Vec<_>>())?;
             let columns = [
                 texts("NAME"),
                 texts("KEY").spare(4),

@@ -47,6 +47,10 @@ pub(crate) struct Collection {
 pub(crate) const API_KEYS: Collection =
     Collection { path: "/admin/api-keys", noun: "API key", name: "name", command: "api-key list" };
 
+/// The labels of keys.
+pub(crate) const TAGS: Collection =
+    Collection { path: "/admin/tags", noun: "label", name: "name", command: "tag list" };
+
 /// The accounts at providers.
 pub(crate) const ACCOUNTS: Collection =
     Collection { path: "/admin/accounts", noun: "account", name: "name", command: "account list" };

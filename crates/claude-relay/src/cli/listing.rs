@@ -15,7 +15,7 @@ pub(crate) struct ListFlags {
     /// Only those in which this text occurs
     #[arg(long, short = 'q', value_name = "TEXT")]
     search: Option<String>,
-    /// What they are ordered by, such as `name` or `created_at`
+    /// What they are ordered by, such as `name` or `created_at`; keys also by `last_used` and `cost`
     #[arg(long, value_name = "FIELD")]
     order: Option<String>,
     /// Which way: asc, desc [default: desc, the newest first]

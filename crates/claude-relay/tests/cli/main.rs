@@ -10,5 +10,6 @@ mod manual;
 mod redis;
 mod site;
 mod socket;
+mod tags;
 mod usage;
 mod users;

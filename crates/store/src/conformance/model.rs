@@ -10,7 +10,7 @@ use crate::{
     Batch, Epoch, Family, LeaseSubject, RecordError, Store, StoreError, Version,
     ledger::{AttemptFilter, Dimension, KeyFilter, Period, UsageOrder, UsageQuery, UsageView},
     limits::{Charge, Counter, LimitSubject},
-    records::{Changes, Comparison, Condition, Direction, Filter, PageQuery, Value},
+    records::{Changes, Comparison, Condition, Direction, Filter, ItemsQuery, PageQuery, Value},
     sessions::SessionSubject,
 };
 use domain::{Calendar, CooldownScope, Timestamp};
@@ -103,7 +103,7 @@ async fn record_call(store: &Store, random: &mut Random) -> String {
     let hash = format!("h{}", random.below(6));
     let name = *random.one_of(&["Alpha", "beta", "%"]);
     let version = Version(1 + random.below(4));
-    match random.below(9) {
+    match random.below(10) {
         0 | 1 => told_change(records.insert(KEYS, &id, key_fields(name, &hash)).await),
         2 => told(records.get(KEYS, &id).await),
         3 => told(records.find(Family::ApiKeyHash, &hash).await),
@@ -121,14 +121,20 @@ async fn record_call(store: &Store, random: &mut Random) -> String {
                 changes.map(|changes| changes.into_iter().map(|change| (change.family, change.id)).collect::<Vec<_>>()),
             )
         }
-        _ => told(records.count(KEYS, &[owned(random)]).await),
+        8 => told(records.count(KEYS, &[owned(random)]).await),
+        _ => {
+            let (family, column, filters) = (KEYS, "tags", Vec::new());
+            let items = ItemsQuery { family, column, filters, search: None, after: None, limit: 5 };
+            told(records.items(&items).await)
+        }
     }
 }
 
 fn record_changes(name: &str, hash: &str, random: &mut Random) -> Changes {
     let mut changes = Changes::from([("name", Some(name.into()))]);
-    match random.below(4) {
-        0 => drop(changes.insert("hash", Some(hash.into()))),
+    match random.below(5) {
+        0 => drop(changes.insert("tags", Some((*random.one_of(&[r#"["x"]"#, r#"["x","u1"]"#, "["])).into()))),
+        4 => drop(changes.insert("hash", Some(hash.into()))),
         1 => drop(changes.insert("hash", None)),
         2 => drop(changes.insert("owner", Some(format!("u{}", random.below(2)).into()))),
         _ => drop(changes.insert("owner", None)),
@@ -137,8 +143,14 @@ fn record_changes(name: &str, hash: &str, random: &mut Random) -> Changes {
 }
 
 fn owned(random: &mut Random) -> Filter {
-    let comparisons = [Comparison::Equal, Comparison::NotEqual, Comparison::Less, Comparison::AtLeast];
-    Filter { column: "owner", comparison: *random.one_of(&comparisons), value: Value::from("u1") }
+    let (column, comparison) = *random.one_of(&[
+        ("owner", Comparison::Equal),
+        ("owner", Comparison::NotEqual),
+        ("owner", Comparison::Less),
+        ("owner", Comparison::AtLeast),
+        ("tags", Comparison::Contains),
+    ]);
+    Filter { column, comparison, value: Value::from("u1") }
 }
 
 async fn page_call(store: &Store, random: &mut Random) -> String {

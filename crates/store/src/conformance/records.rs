@@ -8,10 +8,13 @@ use crate::{
     Event, Family, Notice, RecordError, Records, StoreError, Version,
     error::StoreFailure,
     nouns::api_key::{binding_column, count_bound},
-    records::{Changes, Comparison, Condition, Cursor, Direction, Fields, Filter, PageQuery, Row, Value},
+    records::{
+        Changes, Comparison, Condition, Cursor, Direction, Fields, Filter, ItemsQuery, PageQuery, Row, Selection, Value,
+    },
 };
 use domain::{Binding, Service};
 use std::{collections::BTreeSet, sync::Arc};
+use tokio::task::JoinSet;
 
 const KEYS: Family = Family::ApiKey;
 
@@ -383,6 +386,129 @@ pub async fn filters_compare_as_they_say(fixture: impl Fixture) {
     }
 }
 
+/// A record is listed by each item of its array, and by none of what is no array; a change of the array holds at once.
+pub async fn a_record_is_listed_by_the_items_that_it_has(fixture: impl Fixture) {
+    let records = fixture.store().records;
+    let arrays = [
+        ("a", r#"["x","y"]"#),
+        ("b", r#"["y","y","a \"q\" ü"]"#),
+        ("c", "[]"),
+        ("d", "no array"),
+        ("e", r#"{"k":"y"}"#),
+    ];
+    for (id, tags) in arrays {
+        let mut fields = key_fields(id, id);
+        fields.insert("tags", tags.into());
+        inserted(&*records, id, &fields).await;
+    }
+    inserted(&*records, "f", &key_fields("f", "f")).await;
+    let tagged = |tag: &str| Filter { column: "tags", comparison: Comparison::Contains, value: tag.into() };
+    let listed = async |filters: Vec<Filter>| {
+        let query = PageQuery { filters: filters.clone(), ..list("name", Direction::Ascending, 1) };
+        let ids = ids(&*records, query).await.concat();
+        assert_eq!(records.count(KEYS, &filters).await.expect("a count"), ids.len() as u64);
+        ids
+    };
+    for (tag, expected) in [("x", "a"), ("y", "ab"), ("a \"q\" ü", "b"), ("Y", ""), ("no array", ""), ("", "")] {
+        assert_eq!(listed(vec![tagged(tag)]).await, expected, "{tag}");
+    }
+    assert_eq!(listed(vec![tagged("y"), tagged("x")]).await, "a");
+    let changes = Changes::from([("tags", Some(r#"["z"]"#.into()))]);
+    records.update(KEYS, "a", changes, Condition::Exists).await.expect("an update");
+    records.remove(KEYS, "b", None).await.expect("a removal");
+    assert_eq!((listed(vec![tagged("y")]).await, listed(vec![tagged("z")]).await), (String::new(), "a".to_owned()));
+    records.update(KEYS, "a", Changes::from([("tags", None)]), Condition::Exists).await.expect("an update");
+    assert_eq!(listed(vec![tagged("z")]).await, "");
+}
+
+/// Items come in the order of their bytes, each with the records that have it and pass the filters; none that no record has.
+pub async fn items_are_counted_by_the_records_that_have_them(fixture: impl Fixture) {
+    let records = fixture.store().records;
+    for (id, tags, state) in [
+        ("a", r#"["B","team a"]"#, "active"),
+        ("b", r#"["B","B","c"]"#, "active"),
+        ("c", r#"["B","d"]"#, "deleted"),
+        ("d", "no array", "active"),
+    ] {
+        let mut fields = key_fields(id, id);
+        fields.extend([("tags", Value::from(tags)), ("state", state.into())]);
+        inserted(&*records, id, &fields).await;
+    }
+    let all = ItemsQuery { family: KEYS, column: "tags", filters: vec![], search: None, after: None, limit: 10 };
+    let alive = Filter { column: "state", comparison: Comparison::NotEqual, value: "deleted".into() };
+    let told = async |query: ItemsQuery| {
+        let items = records.items(&query).await.expect("the items").into_iter();
+        items.map(|count| format!("{} {}", count.item, count.records)).collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(told(all.clone()).await, "B 3, c 1, d 1, team a 1");
+    assert_eq!(told(ItemsQuery { filters: vec![alive.clone()], ..all.clone() }).await, "B 2, c 1, team a 1");
+    assert_eq!(told(ItemsQuery { after: Some("B".to_owned()), limit: 2, ..all.clone() }).await, "c 1, d 1");
+    assert_eq!(told(ItemsQuery { search: Some("AM".to_owned()), ..all.clone() }).await, "team a 1");
+    let changes = Changes::from([("state", Some("deleted".into()))]);
+    records.update(KEYS, "b", changes, Condition::Exists).await.expect("an update");
+    assert_eq!(told(ItemsQuery { filters: vec![alive], ..all }).await, "B 1, team a 1");
+}
+
+/// All ids of a list are had at once, and records by their ids, in their order, without those that are missing.
+pub async fn all_ids_of_a_list_and_records_by_their_ids_are_had_at_once(fixture: impl Fixture) {
+    let records = fixture.store().records;
+    for (id, name, owner) in [("a", "one", "u1"), ("b", "two", "u1"), ("c", "one more", "u2")] {
+        let mut fields = key_fields(name, id);
+        fields.insert("owner", owner.into());
+        inserted(&*records, id, &fields).await;
+    }
+    let owned = Filter { column: "owner", comparison: Comparison::Equal, value: "u1".into() };
+    for (filters, search, expected) in [
+        (vec![], None, "abc"),
+        (vec![owned.clone()], None, "ab"),
+        (vec![], Some("ONE"), "ac"),
+        (vec![owned], Some("one"), "a"),
+    ] {
+        let selection = Selection { family: KEYS, filters, search: search.map(str::to_owned) };
+        let mut ids = records.ids(&selection).await.expect("ids");
+        ids.sort();
+        assert_eq!(ids.concat(), expected);
+    }
+    let ids = ["c", "nobody", "a"].map(Arc::from);
+    let rows = records.get_all(KEYS, &ids).await.expect("records");
+    assert_eq!(rows.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), ["c", "a"]);
+    assert_eq!(Some(&rows[0]), row(&*records, "c").await.as_ref());
+}
+
+/// A list of many reads as one of few does: the filter or search that leaves few may lead, and the walk finds what many have.
+pub async fn lists_of_many_records_hold_what_filters_and_searches_choose(fixture: impl Fixture) {
+    const MANY: usize = 2300;
+    let records = fixture.store().records;
+    let inserts = (0..MANY).map(|number| {
+        let mut fields = key_fields(&format!("name {number:05}"), &format!("h{number}"));
+        let tags = if number % 1000 == 7 { r#"["all","rare"]"# } else { r#"["all"]"# };
+        fields.extend([("tags", Value::from(tags)), ("hint", format!("cr_{number}").into())]);
+        let records = Arc::clone(&records);
+        async move { records.insert(KEYS, &format!("k{number:05}"), fields).await.expect("a new record") }
+    });
+    let mut inserts = inserts.map(Box::pin).collect::<Vec<_>>().into_iter();
+    while inserts.len() > 0 {
+        let some = inserts.by_ref().take(100).collect::<JoinSet<_>>();
+        some.join_all().await;
+    }
+    let tagged = |tag: &str| vec![Filter { column: "tags", comparison: Comparison::Contains, value: tag.into() }];
+    let active = Filter { column: "state", comparison: Comparison::Equal, value: "active".into() };
+    let found = async |filters: Vec<Filter>, search: &str| {
+        let query =
+            PageQuery { filters, search: Some(search.to_owned()), ..list("created_at", Direction::Descending, 500) };
+        ids(&*records, query).await.len()
+    };
+    assert_eq!(found(tagged("all"), "").await, MANY);
+    assert_eq!(found(tagged("all"), "NAME").await, MANY);
+    assert_eq!(found(vec![active], "name 0100").await, 10);
+    assert_eq!(found(tagged("rare"), "name").await, 3);
+    assert_eq!(
+        (found(tagged("rare"), "01007").await, found(vec![], "e 0").await, found(vec![], "nam0").await),
+        (1, MANY, 0)
+    );
+    assert_eq!((found(vec![], "e\" AND \"n").await, found(vec![], "_22").await), (0, 111));
+}
+
 /// A family, column, value or page that the keyspace table does not provide for is refused as a bug of the caller.
 pub async fn what_the_table_does_not_list_is_refused(fixture: impl Fixture) {
     let records = fixture.store().records;
@@ -407,6 +533,18 @@ pub async fn what_the_table_does_not_list_is_refused(fixture: impl Fixture) {
     refused(records.page(&query).await.expect_err("a cursor of another kind"));
     let hash = Filter { column: "hash", comparison: Comparison::Equal, value: "h1".into() };
     refused(records.count(KEYS, &[hash]).await.expect_err("unlisted"));
+    refused(records.page(&list("tags", Direction::Ascending, 10)).await.expect_err("no order"));
+    for (column, comparison) in [("tags", Comparison::Equal), ("name", Comparison::Contains)] {
+        let filter = Filter { column, comparison, value: "x".into() };
+        refused(records.count(KEYS, &[filter]).await.expect_err("another comparison"));
+    }
+    let items = ItemsQuery { family: KEYS, column: "tags", filters: vec![], search: None, after: None, limit: 1 };
+    refused(records.items(&ItemsQuery { column: "name", ..items.clone() }).await.expect_err("no items"));
+    refused(records.items(&ItemsQuery { limit: 0, ..items.clone() }).await.expect_err("a wrong size"));
+    let owned = Filter { column: "owner", comparison: Comparison::Equal, value: "u".into() };
+    refused(records.items(&ItemsQuery { filters: vec![owned], ..items }).await.expect_err("not counted by"));
+    let many = vec![Arc::from("k1"); crate::records::PAGE_MAX + 1];
+    refused(records.get_all(KEYS, &many).await.expect_err("too many"));
 }
 
 /// Keys that are bound to one thing are counted once each, whichever services they are bound for; deleted ones are not.

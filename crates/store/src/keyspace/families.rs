@@ -30,6 +30,11 @@ impl Column {
         self.listing = Listing::Searched;
         self
     }
+
+    const fn items(mut self) -> Self {
+        self.listing = Listing::Items;
+        self
+    }
 }
 
 const API_KEY: &[Column] = &[
@@ -41,7 +46,7 @@ const API_KEY: &[Column] = &[
     text("permissions"),
     text("allowed_clients"),
     text("restricted_models"),
-    text("tags"),
+    text("tags").items(),
     text("owner").listed(),
     integer("expires_at").listed(),
     integer("lifetime_ms"),

@@ -1,5 +1,7 @@
 //! The books in memory.
 
+mod ranking;
+
 use crate::{
     Batch, Epoch, Ledger, StoreError, checks,
     ledger::{

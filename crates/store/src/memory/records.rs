@@ -4,11 +4,16 @@ use crate::{
     Events, Family, Notice, RecordError, Records, StoreError, Version, checks,
     events::LocalEvents,
     listing,
-    records::{Change, Changes, Condition, Cursor, Fields, Filter, Page, PageQuery, Row},
+    records::{
+        Change, Changes, Condition, Cursor, Fields, Filter, ItemCount, ItemsQuery, Page, PageQuery, Row, Selection,
+    },
 };
 use async_trait::async_trait;
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 type Place = (Family, String);
 
@@ -109,6 +114,23 @@ impl Records for MemoryRecords {
         checks::filters(family, filters)?;
         let state = self.state.lock();
         Ok(state.of(family).filter(|row| listing::passes(filters, *row)).count() as u64)
+    }
+
+    async fn ids(&self, selection: &Selection) -> Result<Vec<Arc<str>>, StoreError> {
+        checks::filters(selection.family, &selection.filters)?;
+        let state = self.state.lock();
+        Ok(listing::chosen(selection, state.of(selection.family)).map(|row| row.id.as_str().into()).collect())
+    }
+
+    async fn get_all(&self, family: Family, ids: &[Arc<str>]) -> Result<Vec<Row>, StoreError> {
+        checks::ids(family, ids.len())?;
+        let state = self.state.lock();
+        Ok(ids.iter().filter_map(|id| state.rows.get(&(family, id.to_string())).cloned()).collect())
+    }
+
+    async fn items(&self, query: &ItemsQuery) -> Result<Vec<ItemCount>, StoreError> {
+        checks::items(query)?;
+        Ok(listing::items(query, self.state.lock().of(query.family)))
     }
 
     async fn changes_after(&self, sequence: u64, limit: usize) -> Result<Vec<Change>, StoreError> {
