@@ -24,7 +24,7 @@ pub use api_token::{ApiToken, Scope};
 pub use attempt::{Attempt, AttemptKind, FailureKind, MODEL_OTHER, Outcome, client_text};
 pub use calendar::{Calendar, CalendarSchedule, Day, Hour, Month, Week};
 pub use health::{Cooldown, CooldownCause, CooldownScope};
-pub use id::{AccountId, AdminId, IdError, KeyId, RequestId, SessionId, TokenId, UserId};
+pub use id::{AccountId, AdminId, AuditId, IdError, KeyId, RequestId, SessionId, TokenId, UserId};
 pub use money::{Multiplier, NanoUsd, PicoUsd};
 pub use platform::{Dialect, Platform, Service};
 pub use secret::Sealed;

@@ -4,8 +4,10 @@
 use crate::{
     affinity::RedisAffinity,
     announce::Announcer,
+    audit::RedisAudit,
     engine::Engine,
     health::RedisHealth,
+    idempotency::RedisIdempotency,
     leases::RedisLeases,
     ledger::RedisLedger,
     limits::RedisLimits,
@@ -135,6 +137,8 @@ fn ports(engine: &Engine, announcer: &Announcer) -> Store {
         locks: Arc::new(RedisLocks(engine.clone())),
         ledger: Arc::new(RedisLedger(engine.clone())),
         sessions: Arc::new(RedisSessions(engine.clone())),
+        audit: Arc::new(RedisAudit(engine.clone())),
+        idempotency: Arc::new(RedisIdempotency(engine.clone())),
         events: Arc::new(announcer.local().clone()),
         health: Arc::new(RedisHealth { engine, announcer }),
     }

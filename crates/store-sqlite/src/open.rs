@@ -2,8 +2,10 @@
 
 use crate::{
     affinity::SqliteAffinity,
+    audit::SqliteAudit,
     connection,
     health::SqliteHealth,
+    idempotency::SqliteIdempotency,
     keeper::{self, Keeper},
     ledger::{SqliteLedger, index},
     readers::Readers,
@@ -130,6 +132,8 @@ impl SqliteStore {
             health: Arc::new(SqliteHealth(engine.clone())),
             ledger: Arc::new(SqliteLedger(engine.clone())),
             sessions: Arc::new(SqliteSessions(engine.clone())),
+            audit: Arc::new(SqliteAudit(engine.clone())),
+            idempotency: Arc::new(SqliteIdempotency(engine.clone())),
             events: Arc::new(events),
         };
         let threads = Mutex::new(Some(Threads { writer: thread, keeper, stop_keeper }));
