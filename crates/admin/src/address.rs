@@ -34,7 +34,7 @@ impl FromRequestParts<Shared> for Visitor {
 }
 
 /// The client's address; none when neither the connection nor a trusted proxy says it.
-fn of(parts: &Parts, trusted: TrustedHops) -> Option<IpAddr> {
+pub(crate) fn of(parts: &Parts, trusted: TrustedHops) -> Option<IpAddr> {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
     if trusted.0 == 0 {
         return peer;

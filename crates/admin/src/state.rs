@@ -1,7 +1,7 @@
 //! What the control plane is given to work with, and the little that it keeps in memory beside it.
 
 use crate::{
-    address::TrustedHops, passwords::PasswordChecks, settings::SettingInForce, system::SystemSource,
+    address::TrustedHops, audit, passwords::PasswordChecks, settings::SettingInForce, system::SystemSource,
     throttle::Throttle, tokens::TokenKeys,
 };
 use accounting::PriceTable;
@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use domain::{Admin, Attempt, Calendar, Timestamp};
 use std::{error::Error, future::Future, pin::Pin, sync::Arc, time::Duration};
 use store::{Clock, Store};
+use tokio_util::task::TaskTracker;
 use vault::{JwtSecret, KeyPrefix, Keyring};
 
 /// A future of the composition root.
@@ -78,6 +79,9 @@ pub struct AdminState {
     pub settings: Vec<SettingInForce>,
     /// See [`PasswordHook`].
     pub on_password_changed: PasswordHook,
+    /// Requests that change something run here, so that they end also when their clients have gone. Whoever closes the store
+    /// waits for them first.
+    pub tasks: TaskTracker,
 }
 
 /// The state with what belongs to it in memory.
@@ -93,6 +97,7 @@ pub(crate) type Shared = Arc<Plane>;
 
 impl Plane {
     pub(crate) fn new(given: AdminState) -> Self {
+        let given = AdminState { store: audit::watched(given.store), ..given };
         let tokens = TokenKeys::new(&given.jwt_secret);
         Self { given, tokens, throttle: Throttle::default(), passwords: PasswordChecks::default() }
     }

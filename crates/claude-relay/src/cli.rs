@@ -5,6 +5,7 @@ mod account;
 mod admin;
 mod api;
 mod api_key;
+mod audit;
 mod console;
 mod desk;
 mod doctor;
@@ -80,6 +81,8 @@ enum Command {
     Settings(Place),
     /// Administrators of the relay
     Admin(admin::AdminArgs),
+    /// The audit log: who did what, and what was there before
+    Audit(audit::AuditArgs),
     /// Write the completions of a shell to standard output
     Completions(manual::CompletionsArgs),
     /// Write the manual's pages into a directory
@@ -110,6 +113,7 @@ fn obey(command: Command) -> Result<Verdict, CommandError> {
         Command::Usage(args) => desk::at(&args.place, async |desk| usage::run(&args, desk).await),
         Command::Settings(place) => desk::at(&place, settings::run),
         Command::Admin(args) => desk::at(&args.place, async |desk| admin::run(&args, desk).await),
+        Command::Audit(args) => desk::at(&args.place, async |desk| audit::run(&args, desk).await),
         Command::Completions(args) => manual::completions(&args).map(fine),
         Command::Man(args) => manual::pages(&args).map(fine),
     }

@@ -8,6 +8,7 @@ use crate::{
 use async_trait::async_trait;
 use domain::{AuditId, Calendar, Timestamp};
 use redis::Value;
+use std::ops::ControlFlow;
 use store::{
     Audit, AuditEntry, Family, StoreError,
     audit::{AuditOutcome, AuditPage, AuditQuery, from_text, to_text},
@@ -39,17 +40,13 @@ impl RedisAudit {
         self.0.names().key(Family::AuditDays, &[])
     }
 
-    /// Days that have entries, the newest first: from the one of `newest` (none: the last one) back to that of `oldest`.
-    async fn days_between(
-        &self,
-        newest: Option<&AuditId>,
-        oldest: Option<&AuditId>,
-    ) -> Result<Vec<String>, StoreError> {
-        let end = |id: Option<&AuditId>, open: &str| match id.and_then(AuditId::at) {
+    /// Days that have entries between `ends`, the newest first, up to [`DAYS_AT_ONCE`].
+    async fn days_between(&self, ends: &Ends) -> Result<Vec<String>, StoreError> {
+        let end = |id: &Option<AuditId>, open: &str| match id.as_ref().and_then(AuditId::at) {
             Some(at) => format!("[{}", day(at)),
             None => open.to_owned(),
         };
-        let call = Call::command("ZRANGE").arg(self.days()).arg(end(newest, "+")).arg(end(oldest, "-"));
+        let call = Call::command("ZRANGE").arg(self.days()).arg(end(&ends.before, "+")).arg(end(&ends.from, "-"));
         let call = call.arg("BYLEX").arg("REV").arg("LIMIT").arg(0).arg(DAYS_AT_ONCE);
         self.0.ask("find days of the audit log", call).await
     }
@@ -83,6 +80,32 @@ impl Ends {
     }
 }
 
+/// A page that is being put together.
+struct Search<'a> {
+    query: &'a AuditQuery,
+    /// Where it goes on.
+    ends: Ends,
+    found: Vec<AuditEntry>,
+    looked_at: usize,
+}
+
+impl Search<'_> {
+    /// Takes what is asked for out of `read`, the newest first; breaks when the page is full, or enough was looked at.
+    fn take(&mut self, read: Vec<AuditEntry>) -> ControlFlow<()> {
+        self.looked_at += read.len();
+        for entry in read {
+            if self.found.len() == self.query.limit {
+                return ControlFlow::Break(());
+            }
+            self.ends.before = Some(entry.id.clone());
+            if self.query.is_met_by(&entry) {
+                self.found.push(entry);
+            }
+        }
+        if self.looked_at >= LOOKED_AT_MAX { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+}
+
 #[async_trait]
 impl Audit for RedisAudit {
     async fn append(&self, entry: &AuditEntry) -> Result<(), StoreError> {
@@ -108,26 +131,15 @@ impl Audit for RedisAudit {
     async fn page(&self, query: &AuditQuery) -> Result<AuditPage, StoreError> {
         checks::audit_page(query)?;
         let (from, before) = query.bounds();
-        let mut ends = Ends { from, before };
-        let (mut entries, mut looked_at) = (Vec::new(), 0);
+        let mut search = Search { query, ends: Ends { from, before }, found: Vec::new(), looked_at: 0 };
         loop {
-            let days = self.days_between(ends.before.as_ref(), ends.from.as_ref()).await?;
+            let days = self.days_between(&search.ends).await?;
             for day in &days {
                 loop {
-                    let read = self.read(day, &ends).await?;
-                    looked_at += read.len();
+                    let read = self.read(day, &search.ends).await?;
                     let is_last = read.len() < READ_AT_ONCE;
-                    for entry in read {
-                        if entries.len() == query.limit {
-                            return Ok(AuditPage { entries, next: ends.before });
-                        }
-                        ends.before = Some(entry.id.clone());
-                        if query.is_met_by(&entry) {
-                            entries.push(entry);
-                        }
-                    }
-                    if looked_at >= LOOKED_AT_MAX {
-                        return Ok(AuditPage { entries, next: ends.before });
+                    if search.take(read).is_break() {
+                        return Ok(AuditPage { entries: search.found, next: search.ends.before });
                     }
                     if is_last {
                         break;
@@ -135,9 +147,9 @@ impl Audit for RedisAudit {
                 }
             }
             let Some(oldest) = days.last().filter(|_| days.len() == DAYS_AT_ONCE) else {
-                return Ok(AuditPage { entries, next: None });
+                return Ok(AuditPage { entries: search.found, next: None });
             };
-            ends.before = first_of_day(oldest).or(ends.before);
+            search.ends.before = first_of_day(oldest).or(search.ends.before);
         }
     }
 

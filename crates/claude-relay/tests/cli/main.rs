@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails, and these functions are parts of tests")]
 
 mod accounts;
+mod audit;
 mod keys;
 mod looks;
 mod manual;
