@@ -75,10 +75,8 @@ async fn conclude(recorder: &Recorder, access: Access, mut response: Response) -
         Access::Anyone => status.is_success() || status == StatusCode::UNAUTHORIZED,
         Access::Role(_) | Access::Person => recorder.actor().is_some(),
     };
-    if is_kept {
-        if let Err(error) = recorder.conclude(status.as_u16(), refusal).await {
-            response = Refusal::from(error).into_response();
-        }
+    if is_kept && let Err(error) = recorder.conclude(status.as_u16(), refusal).await {
+        response = Refusal::from(error).into_response();
     }
     if let Ok(id) = HeaderValue::from_str(recorder.request().as_str()) {
         response.headers_mut().insert(REQUEST_ID, id);

@@ -275,7 +275,7 @@ async fn of_requests_side_by_side_on_two_nodes_one_is_done() {
     let other = plane.another_node(|_| ());
     let operator = plane.caller(Role::Operator).await;
     let send = |number: usize| {
-        let node = if number % 2 == 0 { &plane } else { &other };
+        let node = if number.is_multiple_of(2) { &plane } else { &other };
         post(node, &operator, KEYS, "k1", json!({"name": "a"}))
     };
     let replies = futures_util::future::join_all((0..16).map(send)).await;

@@ -46,10 +46,10 @@ struct AuditFlags {
     /// Only by this one, by id
     #[arg(long, value_name = "ID")]
     actor: Option<String>,
-    /// Only this operation, such as create_api_key
+    /// Only this operation, such as `create_api_key`
     #[arg(long, value_name = "NAME")]
     operation: Option<String>,
-    /// Only about this kind of thing: api_key, account, user, admin, session
+    /// Only about this kind of thing, such as `api_key`, `account` or `session`
     #[arg(long, value_name = "KIND")]
     resource: Option<String>,
     /// Only about the one with this id

@@ -33,7 +33,7 @@ fn entry(at: Timestamp, number: u32) -> AuditEntry {
             kind: ActorKind::Admin,
             id: Some("a1".to_owned()),
             name: Some("mira \"é\"".to_owned()),
-            token: (number % 2 == 0).then(|| "t1".to_owned()),
+            token: number.is_multiple_of(2).then(|| "t1".to_owned()),
         },
         origin: "2001:db8::1".to_owned(),
         operation: "change_api_key".to_owned(),
