@@ -25,7 +25,7 @@ fn key(id: &str) -> Resource {
     Resource { kind: "api_key".to_owned(), id: id.to_owned() }
 }
 
-fn entry(at: Timestamp, number: u32) -> AuditEntry {
+pub(super) fn entry(at: Timestamp, number: u32) -> AuditEntry {
     AuditEntry {
         id: id(at, number),
         request: format!("request-{number}"),
