@@ -203,7 +203,12 @@ impl<'a> Repeatable<'a> {
     }
 
     fn open(&self, field: &'static str, sealed: String) -> Result<SecretString, Refusal> {
-        self.plane.given.keyring.open(self.place(field), &Sealed::from_envelope(sealed)).map_err(Refusal::internal)
+        let opened = self.plane.given.keyring.open(self.place(field), &Sealed::from_envelope(sealed));
+        opened.map_err(|error| {
+            let message = "A request with this key was sent before, and what is kept of it does not open, because the relay's \
+                           encryption key has changed: look whether it was done, and take a new key.";
+            Refusal::new(RefusalType::Conflict, message).caused_by(error)
+        })
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::{sync::Arc, time::Duration};
 use store::{Family, Fence, Locks, StoreError};
 use tokio::sync::Semaphore;
+use vault::{EncryptionKey, Keyring};
 
 const KEYS: &str = "/admin/api-keys";
 const TOKENS: &str = "/admin/api-tokens";
@@ -283,6 +284,18 @@ async fn of_requests_side_by_side_on_two_nodes_one_is_done() {
     let done = replies.iter().filter(|reply| reply.status.as_u16() == 201 && !is_replayed(reply)).count();
     let others = replies.iter().filter(|reply| reply.status.as_u16() == 409 || is_replayed(reply)).count();
     assert_eq!((done, others), (1, 15));
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_open_any_more_is_told_so() {
+    let plane = Plane::new().await;
+    let operator = plane.caller(Role::Operator).await;
+    post(&plane, &operator, KEYS, "k1", json!({"name": "a"})).await.expect(201);
+    let other_key = Arc::new(Keyring::new(&EncryptionKey::generate(), &[]));
+    let rotated = Plane { keyring: other_key, ..plane.another_node(|_| ()) }.another_node(|_| ());
+    let again = post(&rotated, &operator, KEYS, "k1", json!({"name": "a"})).await;
+    assert_eq!((again.status.as_u16(), again.refusal().0), (409, "conflict"));
+    assert_eq!(count(&plane, Family::ApiKey).await, 1);
 }
 
 #[tokio::test]
