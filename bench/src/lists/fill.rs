@@ -2,9 +2,9 @@
 
 use domain::{
     AccountId, ApiKey, Attempt, AttemptKind, Calendar, Dialect, Expiry, HashScheme, KeyHash, KeyId, KeyState, NanoUsd,
-    Outcome, Permissions, Platform, RequestId, Timestamp, TokenUsage, UsageSource, UserId,
+    Outcome, Permissions, Platform, RateMultipliers, RequestId, Timestamp, TokenUsage, UsageSource, UserId,
 };
-use std::{error::Error, time::Duration};
+use std::{collections::BTreeMap, error::Error, time::Duration};
 use store::{Batch, Epoch, Store, ledger::BATCH_RECORDS_MAX, records::TypedRecords};
 use tokio::task::JoinSet;
 
@@ -94,7 +94,7 @@ fn key(number: u64, now: Timestamp) -> ApiKey {
     ApiKey {
         bindings: BTreeMap::new(),
         icon: None,
-        rate_multipliers: BTreeMap::new(),
+        rate_multipliers: RateMultipliers::default(),
         id: KeyId::parse(&key_id(number)).expect("an id"),
         name: format!("service {} of team {:03}", number / 200, number % 200),
         description: format!("Issued for build {:06x}, see the hand-book of the team", mixed(number) & 0xff_ffff),

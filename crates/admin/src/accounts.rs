@@ -1,8 +1,10 @@
-//! Accounts: list, create, read, change, delete, test, reset. A credential comes in and is sealed; it never goes out.
+//! Accounts: list, create, read, change, delete, test, reset. A credential comes in and is sealed; it goes out in one place,
+//! `reveal`.
 
 mod credential;
 mod documents;
 pub(crate) mod probe;
+pub(crate) mod reveal;
 mod views;
 
 use crate::{

@@ -34,7 +34,7 @@ impl FromRequestParts<Shared> for Visitor {
 }
 
 /// The client's address; none when neither the connection nor a trusted proxy says it.
-fn of(parts: &Parts, trusted: TrustedHops) -> Option<IpAddr> {
+pub(crate) fn of(parts: &Parts, trusted: TrustedHops) -> Option<IpAddr> {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
     let lines = parts.headers.get_all("x-forwarded-for").into_iter().filter_map(|line| line.to_str().ok());
     protocol::client_address(lines, peer, trusted.0)

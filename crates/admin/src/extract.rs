@@ -214,7 +214,7 @@ fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 /// The whole of `body`. One that announces more than is read is refused before any of it is.
-async fn read(body: Body) -> Result<Bytes, Refusal> {
+pub(crate) async fn read(body: Body) -> Result<Bytes, Refusal> {
     let too_long = || Refusal::new(RefusalType::PayloadTooLarge, "The body is longer than 1 MiB: send less at once.");
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
         return Err(too_long());

@@ -1,7 +1,7 @@
 //! The gate in front of every operation: who is signed in, and whether their role is enough. It reads nothing of the body.
 
 use crate::{
-    api_tokens, editing, local,
+    api_tokens, audit, editing, local,
     refusal::{Refusal, RefusalType},
     state::{Plane, Shared},
 };
@@ -12,6 +12,7 @@ use axum::{
 };
 use domain::{Admin, AdminId, ApiToken, Role, Scope};
 use http::{HeaderMap, header::AUTHORIZATION, request::Parts};
+use std::sync::Arc;
 use store::{Session, sessions::SessionSubject};
 
 /// Who is signed in, as their record says at this moment; who came by an API token has no more than its role.
@@ -39,6 +40,15 @@ enum Credential {
     Token(ApiToken),
 }
 
+impl Credential {
+    const fn token(&self) -> Option<&ApiToken> {
+        match self {
+            Self::Session(_) => None,
+            Self::Token(token) => Some(token),
+        }
+    }
+}
+
 /// Lets a request pass whose caller has what the operation needs.
 pub(crate) async fn check(
     State((plane, needs)): State<(Shared, Needs)>,
@@ -51,6 +61,9 @@ pub(crate) async fn check(
         }
         None => authenticate(&plane, request.headers()).await?,
     };
+    if let Some(recorder) = request.extensions().get::<Arc<audit::Recorder>>() {
+        recorder.name(audit::admin(&caller.admin, credential.token()));
+    }
     if !caller.admin.role.includes(needs.role) {
         let (needed, Admin { username, role, .. }) = (needs.role, &caller.admin);
         let message = format!("This needs the role `{needed}`, and `{username}` has the role `{role}`: ask an owner.");

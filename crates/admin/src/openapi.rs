@@ -3,6 +3,7 @@
 mod bounds;
 
 use crate::{
+    idempotency,
     operations::{Access, Operation, table},
     refusal::{ErrorBody, RefusalType},
 };
@@ -42,6 +43,9 @@ const TOKEN_SCHEME: &str = "api_token";
 /// What stands in `If-Match`: any version, or a list of versions as `ETag` carries them.
 const VERSIONS: &str = r#"^(\*|"[0-9]+"( *, *"[0-9]+")*)$"#;
 
+/// What an idempotency key is made of.
+const VISIBLE: &str = "^[!-~]+$";
+
 const REFUSALS: [RefusalType; 13] = [
     InvalidRequest,
     Unauthenticated,
@@ -78,9 +82,13 @@ pub(crate) fn or_null<T: ToSchema>() -> Schema {
 fn document() -> OpenApi {
     let router = OpenApiRouter::with_openapi(opening());
     let router = table().into_iter().fold(router, |router, operation| {
-        let Operation { access, scope, refuses, routes: (schemas, mut paths, methods) } = operation;
+        let takes_key = operation.takes_idempotency_key();
+        let Operation { access, scope, refuses, routes: (schemas, mut paths, methods), .. } = operation;
         for (path, item) in &mut paths.paths {
             for operation in operations(item) {
+                if takes_key {
+                    add_idempotency_key(operation);
+                }
                 annotate(path, operation, access, refuses);
                 if let Some(scope) = scope {
                     let requirement = SecurityRequirement::new(TOKEN_SCHEME, [scope.as_str()]);
@@ -170,6 +178,7 @@ fn opening() -> OpenApi {
         "Usage",
         "Prices",
         "System",
+        "Audit",
         "Users",
         "User\'s session",
         "User\'s API keys",
@@ -275,6 +284,30 @@ fn annotate(path: &str, operation: &mut path::Operation, access: Access, refuses
         let status = refusal.status().as_str().to_owned();
         let response = RefOr::Ref(Ref::from_response_name(component(refusal)));
         operation.responses.responses.entry(status).or_insert(response);
+    }
+}
+
+/// Writes into a POST that it may be sent again, and what it is refused with then.
+fn add_idempotency_key(operation: &mut path::Operation) {
+    let key = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(idempotency::KEY_CHARS_MAX))
+        .pattern(Some(VISIBLE))
+        .examples([serde_json::json!("8e03978e-40d5-43dd-bc93-6894a57f9324")]);
+    let meaning = "Makes it safe to send the request again: for 24 hours the same caller gets the same answer for it, with \
+                   `Idempotency-Replayed: true`, and it is done once. Another request with the same key is refused (422), one \
+                   that comes while the first is worked on, too (409, `Retry-After`).";
+    let parameter = path::ParameterBuilder::new()
+        .name(idempotency::HEADER)
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(meaning))
+        .schema(Some(key));
+    operation.parameters.get_or_insert_default().push(RefOr::T(parameter.build()));
+    for refusal in [Conflict, PayloadTooLarge, RequestTimeout, Unprocessable] {
+        let response = RefOr::Ref(Ref::from_response_name(component(refusal)));
+        operation.responses.responses.entry(refusal.status().as_str().to_owned()).or_insert(response);
     }
 }
 

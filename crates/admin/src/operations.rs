@@ -2,9 +2,9 @@
 //! and there is no way to put one here without saying who may use it.
 
 use crate::{
-    account_groups, accounts, admins, api_keys, api_tokens,
+    account_groups, accounts, admins, api_keys, api_tokens, audit,
     gate::{self, Needs},
-    me, openapi, person, prices, rate_multipliers,
+    idempotency, me, openapi, person, prices, rate_multipliers,
     refusal::{Refusal, RefusalType},
     session, sessions, settings,
     state::{AdminState, Plane, Shared},
@@ -13,15 +13,15 @@ use crate::{
 use RefusalType::{Conflict, TooManyRequests, Unauthenticated};
 use axum::{
     Router,
-    middleware::{from_fn_with_state, map_response},
+    middleware::{from_fn, from_fn_with_state, map_response},
     response::Response,
-    routing::{any, get},
+    routing::{MethodRouter, any, get},
 };
 use domain::{
     Role::{self, Operator, Owner, Viewer},
     Scope::{
-        self, AccountsRead, AccountsWrite, ApiKeysRead, ApiKeysWrite, PricesRead, PricesWrite, SystemRead, UsageRead,
-        UsersRead, UsersWrite,
+        self, AccountsRead, AccountsWrite, ApiKeysRead, ApiKeysWrite, AuditRead, PricesRead, PricesWrite, SystemRead,
+        UsageRead, UsersRead, UsersWrite,
     },
 };
 use http::{HeaderName, HeaderValue, header};
@@ -39,6 +39,15 @@ pub(crate) enum Access {
     Person,
 }
 
+/// Whether an operation's answer is kept to be given again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Repeats {
+    /// It is, sealed, for whoever sends the same request with the same key.
+    Kept,
+    /// It is not: what it shows is kept nowhere else.
+    Never,
+}
+
 /// An operation with what it asks of its caller.
 pub(crate) struct Operation {
     pub(crate) access: Access,
@@ -46,11 +55,13 @@ pub(crate) struct Operation {
     pub(crate) scope: Option<Scope>,
     /// Refusals beside those that follow from its form.
     pub(crate) refuses: &'static [RefusalType],
+    /// What an idempotency key does to it, where it is a POST.
+    repeats: Repeats,
     pub(crate) routes: UtoipaMethodRouter<Shared>,
 }
 
 const fn open_to(access: Access, refuses: &'static [RefusalType], routes: UtoipaMethodRouter<Shared>) -> Operation {
-    Operation { access, scope: None, refuses, routes }
+    Operation { access, scope: None, refuses, repeats: Repeats::Kept, routes }
 }
 
 const fn needs(role: Role, routes: UtoipaMethodRouter<Shared>) -> Operation {
@@ -66,6 +77,46 @@ impl Operation {
     fn within(self, scope: Scope) -> Self {
         Self { scope: Some(scope), ..self }
     }
+
+    /// The same, with an answer that is never kept.
+    fn unkept(self) -> Self {
+        Self { repeats: Repeats::Never, ..self }
+    }
+
+    /// Whether it takes an idempotency key: it is a POST of somebody who is known, and its answer may be kept.
+    pub(crate) fn takes_idempotency_key(&self) -> bool {
+        let is_post = self.routes.1.paths.values().any(|item| item.post.is_some());
+        is_post && self.access != Access::Anyone && self.repeats == Repeats::Kept
+    }
+
+    /// Its id, where it is one that may change something.
+    fn changing(&self) -> Option<String> {
+        let items = self.routes.1.paths.values();
+        let operations = items.flat_map(|item| [&item.put, &item.post, &item.patch, &item.delete]);
+        operations.flatten().find_map(|operation| operation.operation_id.clone())
+    }
+}
+
+/// What stands around an operation, from the inside out: the watch over what it changes, its idempotency key, the gate, the record.
+fn guarded(plane: &Shared, operation: &Operation, methods: MethodRouter<Shared>) -> MethodRouter<Shared> {
+    let changing = operation.changing();
+    let methods = if changing.is_some() { methods.route_layer(from_fn(audit::watch)) } else { methods };
+    let methods = if operation.takes_idempotency_key() {
+        methods.route_layer(from_fn_with_state(Arc::clone(plane), idempotency::once))
+    } else {
+        methods
+    };
+    let methods = match operation.access {
+        Access::Anyone => methods,
+        Access::Role(role) => {
+            let needs = Needs { role, scope: operation.scope };
+            methods.route_layer(from_fn_with_state((Arc::clone(plane), needs), gate::check))
+        }
+        Access::Person => methods.route_layer(from_fn_with_state(Arc::clone(plane), person::gate::check)),
+    };
+    let Some(id) = changing else { return methods };
+    let recorded = audit::Recorded { plane: Arc::clone(plane), operation: id.into(), access: operation.access };
+    methods.route_layer(from_fn_with_state(recorded, audit::keep))
 }
 
 /// The table.
@@ -107,6 +158,7 @@ fn resources() -> Vec<Operation> {
         needs(Operator, routes!(accounts::delete)).within(AccountsWrite),
         needs(Operator, routes!(accounts::reset)).within(AccountsWrite),
         needs(Operator, routes!(accounts::probe::test)).within(AccountsWrite),
+        open_to(Access::Role(Owner), &[Conflict, TooManyRequests], routes!(accounts::reveal::reveal)).unkept(),
 
         needs(Viewer, routes!(account_groups::list)).within(AccountsRead),
         open_to(Access::Role(Operator), &[Conflict], routes!(account_groups::create)).within(AccountsWrite),
@@ -131,6 +183,9 @@ fn resources() -> Vec<Operation> {
 
         needs(Viewer, routes!(system::read)).within(SystemRead),
         needs(Operator, routes!(settings::list)).within(SystemRead),
+
+        needs(Owner, routes!(audit::list)).within(AuditRead),
+        needs(Owner, routes!(audit::read)).within(AuditRead),
     ]
 }
 
@@ -196,15 +251,8 @@ pub fn router(state: AdminState) -> Router {
     let plane: Shared = Arc::new(Plane::new(state));
     let document = openapi::text();
     let router = table().into_iter().fold(Router::new(), |router, operation| {
-        let (_, paths, methods) = operation.routes;
-        let methods = match operation.access {
-            Access::Anyone => methods,
-            Access::Role(role) => {
-                let needs = Needs { role, scope: operation.scope };
-                methods.route_layer(from_fn_with_state((Arc::clone(&plane), needs), gate::check))
-            }
-            Access::Person => methods.route_layer(from_fn_with_state(Arc::clone(&plane), person::gate::check)),
-        };
+        let methods = guarded(&plane, &operation, operation.routes.2.clone());
+        let paths = operation.routes.1;
         paths.paths.keys().fold(router, |router, path| router.route(path, methods.clone()))
     });
     router

@@ -104,6 +104,13 @@ impl RefusalType {
     }
 }
 
+impl RefusalType {
+    /// As it stands in answers.
+    pub(crate) fn word(self) -> String {
+        serde_json::to_value(self).ok().and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+}
+
 impl Fault {
     pub(crate) fn new(field: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
         Self { field: field.into(), message: message.into() }
@@ -137,6 +144,18 @@ impl Refusal {
     /// 429, to be tried again after `wait`.
     pub(crate) fn wait(wait: Duration, message: impl Into<Cow<'static, str>>) -> Self {
         Self { retry_after: Some(wait), ..Self::new(RefusalType::TooManyRequests, message) }
+    }
+
+    /// 409, to be tried again after `wait`.
+    pub(crate) fn busy(wait: Duration, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { retry_after: Some(wait), ..Self::new(RefusalType::Conflict, message) }
+    }
+
+    /// 400 for a header.
+    pub(crate) fn header(name: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        let message = message.into();
+        let whole = format!("The header `{name}` cannot be taken: {message}.");
+        Self::new(RefusalType::InvalidRequest, whole).naming(Fault::new(name, message))
     }
 
     /// 500 with a cause for the log.
@@ -230,6 +249,7 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (kind, retry_after) = (self.r#type, self.retry_after);
         let mut response = (kind.status(), Json(ErrorBody { error: self.into_content() })).into_response();
+        response.extensions_mut().insert(kind);
         if let Some(wait) = retry_after {
             // Rounded up: who comes back a fraction of a second early is refused again.
             let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

@@ -2,6 +2,7 @@
 
 use crate::{
     address::Visitor,
+    audit,
     extract::Document,
     faults::Faults,
     gate::OwnSession,
@@ -74,6 +75,10 @@ pub(crate) async fn sign_in(
     faults.settle()?;
     let wrong = || Refusal::new(RefusalType::Unauthenticated, "The user name or the password is wrong: try again.");
     let found = read_admin(&plane, &body.username).await?;
+    if let Some(found) = &found {
+        // A name that nobody has is not kept: it may be a password in the wrong field.
+        audit::name(|| audit::admin(&found.record, None));
+    }
     let admin = check_password(&plane, &visitor, &body.username, found, body.password.0).await?.ok_or_else(wrong)?;
     second_factor::check(&plane, &admin, body.code.as_deref()).await?;
     open_session(&plane, &admin, &visitor).await.map(Json)

@@ -1,7 +1,7 @@
 //! What the control plane is given to work with, and the little that it keeps in memory beside it.
 
 use crate::{
-    address::TrustedHops, passwords::PasswordChecks, rankings::KeptRankings, settings::SettingInForce,
+    address::TrustedHops, audit, passwords::PasswordChecks, rankings::KeptRankings, settings::SettingInForce,
     system::SystemSource, tokens::TokenKeys,
 };
 use accounting::PriceTable;
@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use domain::{Admin, Attempt, Calendar, Timestamp};
 use std::{error::Error, future::Future, num::NonZeroU32, pin::Pin, sync::Arc, time::Duration};
 use store::{Clock, Store};
+use tokio_util::task::TaskTracker;
 use vault::{JwtSecret, KeyPrefix, Keyring, Throttle};
 
 /// A future of the composition root.
@@ -80,6 +81,9 @@ pub struct AdminState {
     pub settings: Vec<SettingInForce>,
     /// See [`PasswordHook`].
     pub on_password_changed: PasswordHook,
+    /// Requests that change something run here, so that they end also when their clients have gone. Whoever closes the store
+    /// waits for them first.
+    pub tasks: TaskTracker,
 }
 
 /// The state with what belongs to it in memory.
@@ -96,6 +100,7 @@ pub(crate) type Shared = Arc<Plane>;
 
 impl Plane {
     pub(crate) fn new(given: AdminState) -> Self {
+        let given = AdminState { store: audit::watched(given.store), ..given };
         let tokens = TokenKeys::new(&given.jwt_secret);
         let rankings = KeptRankings::new(Arc::clone(&given.store.rankings));
         Self { given, tokens, throttle: Throttle::for_passwords(), passwords: PasswordChecks::default(), rankings }

@@ -6,6 +6,7 @@ mod account_group;
 mod admin;
 mod api;
 mod api_key;
+mod audit;
 mod console;
 mod desk;
 mod doctor;
@@ -89,6 +90,8 @@ enum Command {
     Admin(admin::AdminArgs),
     /// People with keys of their own
     User(user::UserArgs),
+    /// The audit log: who did what, and what was there before
+    Audit(audit::AuditArgs),
     /// Write the completions of a shell to standard output
     Completions(manual::CompletionsArgs),
     /// Write the manual's pages into a directory
@@ -122,6 +125,7 @@ fn obey(command: Command) -> Result<Verdict, CommandError> {
         Command::Settings(place) => desk::at(&place, settings::run),
         Command::Admin(args) => desk::at(&args.place, async |desk| admin::run(&args, desk).await),
         Command::User(args) => desk::at(&args.place, async |desk| user::run(&args, desk).await),
+        Command::Audit(args) => desk::at(&args.place, async |desk| audit::run(&args, desk).await),
         Command::Completions(args) => manual::completions(&args).map(fine),
         Command::Man(args) => manual::pages(&args).map(fine),
     }

@@ -35,6 +35,10 @@ const JOURNAL_BYTES_MAX: u64 = 4 << 30;
 /// How long the last records may take to reach the ledger when the relay stops; what is left is delivered by the next start.
 const LAST_DELIVERY_MAX: Duration = Duration::from_secs(5);
 
+/// How long changes of the control plane that have begun may take when the relay stops: they take milliseconds, but for the test
+/// of an account, which is given up.
+const LAST_CHANGES_MAX: Duration = Duration::from_secs(5);
+
 /// A composed relay: what answers, and what must be ended in order.
 pub(crate) struct House {
     pub(crate) front: Arc<Front>,
@@ -57,6 +61,8 @@ struct Cellar {
     engine: Arc<OpenStore>,
     tasks: TaskTracker,
     stop_tasks: CancellationToken,
+    /// Requests of the control plane that change something.
+    changes: TaskTracker,
 }
 
 /// What a start knows when it composes.
@@ -126,6 +132,8 @@ struct Shared {
     keyring: Arc<Keyring>,
     prices: Arc<PriceTable>,
     calendar: CalendarSchedule,
+    /// Requests of the control plane that change something.
+    changes: TaskTracker,
 }
 
 fn share(
@@ -143,6 +151,7 @@ fn share(
         store,
         clock,
         calendar,
+        changes: TaskTracker::new(),
     })
 }
 
@@ -193,7 +202,7 @@ fn admin_state(
         jwt_secret,
         session_lifetime: settings.admin.session_lifetime,
         calendar: calendar_source(&shared.calendar, &shared.clock),
-        retention_days: retention_days(settings),
+        retention_days: retention_days(settings.books.retention),
         key_prefix: settings.api_key_prefix.clone(),
         books: Arc::new(JournalBooks(shared.journal.clone())),
         upstream: shared.client.clone(),
@@ -202,6 +211,7 @@ fn admin_state(
         system: system_source(dir, engine, shared.clock.now()),
         settings: loaded.in_force.iter().map(setting_in_force).collect(),
         on_password_changed: password_hook(dir, &shared.store, &shared.clock),
+        tasks: shared.changes.clone(),
     }
 }
 
@@ -219,7 +229,8 @@ fn start_cleanup(shared: &Shared, settings: &Settings, cellar: &Cellar) {
         store: shared.store.clone(),
         clock: Arc::clone(&shared.clock),
         calendar: shared.calendar.clone(),
-        retention_days: retention_days(settings),
+        retention_days: retention_days(settings.books.retention),
+        audit_days: retention_days(settings.audit.retention),
         node: uuid::Uuid::now_v7().to_string(),
     };
     cellar.tasks.spawn(cellar.stop_tasks.clone().run_until_cancelled_owned(cleanup.run()));
@@ -246,10 +257,14 @@ impl Cellar {
         let (tasks, stop_tasks) = (TaskTracker::new(), CancellationToken::new());
         let (journal, ledger) = (shared.journal.clone(), Arc::clone(&shared.store.ledger));
         tasks.spawn(Delivery::run(journal.clone(), ledger, stop_tasks.clone().cancelled_owned()));
-        Self { journal, engine, tasks, stop_tasks }
+        Self { journal, engine, tasks, stop_tasks, changes: shared.changes.clone() }
     }
 
     async fn close(self) {
+        self.changes.close();
+        if tokio::time::timeout(LAST_CHANGES_MAX, self.changes.wait()).await.is_err() {
+            tracing::warn!("a change of the control plane did not end; the audit log has what is known of it");
+        }
         if self.journal.delivered(LAST_DELIVERY_MAX).await.is_err() {
             tracing::warn!("some records are still in the journal; the next start delivers them");
         }
@@ -272,7 +287,8 @@ async fn check_store(
 ) -> Result<Store, CommandError> {
     let store = fitting_store(dir, engine, prepared, now).await?;
     if let Some(file) = &prepared.init_file {
-        first_start::take_over(file, &*store.records, now).await?;
+        let take_over = async |store: &Store| first_start::take_over(file, &*store.records, now).await;
+        admin::recorded(&store, now, "apply_init_file", take_over).await?;
     }
     Ok(store)
 }
@@ -341,7 +357,7 @@ fn relay_settings(settings: &Settings) -> RelaySettings {
         drain_tokens_max: u64::from(settings.relay.drain.tokens_max),
         store_grace: settings.store.grace,
         trusted_hops: settings.listen.trusted_hops,
-        retention_days: retention_days(settings),
+        retention_days: retention_days(settings.books.retention),
         cooldowns: CooldownRules {
             credential,
             rate_limit,
@@ -355,8 +371,8 @@ fn relay_settings(settings: &Settings) -> RelaySettings {
     }
 }
 
-const fn retention_days(settings: &Settings) -> Option<std::num::NonZeroU32> {
-    match settings.books.retention {
+const fn retention_days(retention: Retention) -> Option<std::num::NonZeroU32> {
+    match retention {
         Retention::Forever => None,
         Retention::Days(days) => Some(days),
     }

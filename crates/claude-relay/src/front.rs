@@ -61,7 +61,7 @@ impl Front {
             return self.relay.respond(id, route, peer.ip(), request).await.map(FrontBody::Relay);
         }
         if is_admin(path) {
-            return self.administer(request, peer).await;
+            return self.administer(id, request, peer).await;
         }
         if let Some(vital) = self.vitals.answer(&request, peer).await {
             return vital.map(whole);
@@ -72,7 +72,13 @@ impl Front {
         }
     }
 
-    async fn administer(&self, mut request: Request<Tapped<Incoming>>, peer: SocketAddr) -> Response<FrontBody> {
+    async fn administer(
+        &self,
+        id: RequestId,
+        mut request: Request<Tapped<Incoming>>,
+        peer: SocketAddr,
+    ) -> Response<FrontBody> {
+        request.extensions_mut().insert(id);
         request.extensions_mut().insert(ConnectInfo(peer));
         let answered: Result<_, Infallible> = self.admin.clone().oneshot(request.map(axum::body::Body::new)).await;
         match answered {

@@ -32,6 +32,8 @@ named!(
         PricesWrite = "prices:write",
         /// Look at the state of the system.
         SystemRead = "system:read",
+        /// Read the audit log; the token's role has to be owner.
+        AuditRead = "audit:read",
     }
 );
 

@@ -1,5 +1,6 @@
 //! Names of things: opaque texts that never change once given.
 
+use crate::time::Timestamp;
 use std::{fmt, sync::Arc};
 
 /// Longest id, in bytes.
@@ -102,6 +103,33 @@ id!(
     /// One API token of an administrator: never the token itself.
     TokenId
 );
+id!(
+    /// One entry of the audit log: a UUID, version 7, of its instant, so that entries are ordered by their ids.
+    AuditId
+);
+
+impl AuditId {
+    /// When the entry was made; none where the id is no UUID, version 7.
+    #[must_use]
+    pub fn at(&self) -> Option<Timestamp> {
+        let uuid = uuid::Uuid::try_parse(&self.0).ok().filter(|uuid| uuid.get_version_num() == 7)?;
+        let (seconds, nanos) = uuid.get_timestamp()?.to_unix();
+        i64::try_from(seconds)
+            .ok()?
+            .checked_mul(1000)?
+            .checked_add(i64::from(nanos / 1_000_000))
+            .map(Timestamp::from_ms)
+    }
+
+    /// The id before which all entries stand that were made before `at`.
+    #[must_use]
+    pub fn first_of(at: Timestamp) -> Self {
+        // RFC 9562, 5.7: 48 bits of milliseconds in front.
+        let ms = u64::try_from(at.as_ms()).unwrap_or(0).min((1 << 48) - 1);
+        let (high, low) = (ms >> 16, ms & 0xffff);
+        Self(Arc::from(format!("{high:08x}-{low:04x}-7000-8000-000000000000")))
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -112,6 +140,16 @@ mod tests {
         for text in ["6f1f1c0e-7d0f-4a57-9d3c-0c6b3a5f7d11", "0123456789abcdef0123456789abcdef", "a"] {
             assert_eq!(KeyId::parse(text).map(|id| id.as_str().to_owned()), Ok(text.to_owned()));
         }
+    }
+
+    #[test]
+    fn an_audit_id_tells_its_instant_and_stands_behind_the_first_of_it() {
+        let at = Timestamp::from_ms(1_795_392_000_123);
+        let uuid = uuid::Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, 1_795_392_000, 123_000_000));
+        let id = AuditId::from_uuid(uuid);
+        assert_eq!((id.at(), AuditId::first_of(at).at()), (Some(at), Some(at)));
+        assert!(AuditId::first_of(at) <= id && id < AuditId::first_of(Timestamp::from_ms(at.as_ms() + 1)));
+        assert_eq!(AuditId::parse("a1").expect("an id").at(), None);
     }
 
     #[test]

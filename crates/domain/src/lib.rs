@@ -29,7 +29,7 @@ pub use attempt::{Attempt, AttemptKind, FailureKind, MODEL_OTHER, Outcome, clien
 pub use binding::Binding;
 pub use calendar::{Calendar, CalendarSchedule, Day, Hour, Month, Week};
 pub use health::{Cooldown, CooldownCause, CooldownScope};
-pub use id::{AccountId, AdminId, GroupId, IdError, KeyId, RequestId, SessionId, TokenId, UserId};
+pub use id::{AccountId, AdminId, AuditId, GroupId, IdError, KeyId, RequestId, SessionId, TokenId, UserId};
 pub use money::{Multiplier, NanoUsd, PicoUsd};
 pub use platform::{Dialect, Platform, Service};
 pub use rates::RateMultipliers;

@@ -14,11 +14,17 @@ const STEPS_MAX: usize = 1000;
 /// How often expired slots and queue places are removed.
 const SLOTS_EVERY: Duration = Duration::from_secs(60);
 
-/// How often ended cooldowns, windows, sessions and sticky sessions are removed.
+/// How often ended cooldowns, windows, sessions, sticky sessions and answers to repeated requests are removed.
 const STATES_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// How often usage beyond its retention is removed.
 const USAGE_EVERY: Duration = Duration::from_secs(3600);
+
+/// How often entries of the audit log beyond their retention are removed.
+const AUDIT_EVERY: Duration = Duration::from_secs(3600);
+
+/// How long a day is where none is meant by name.
+const A_DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// Days that hour roll-ups are kept, today not counted.
 const HOURS_KEPT_DAYS: i32 = 7;
@@ -33,6 +39,8 @@ pub struct Cleanup {
     pub calendar: CalendarSchedule,
     /// Days that daily usage and attempt records are kept, today not counted; none: for ever.
     pub retention_days: Option<NonZeroU32>,
+    /// Days that entries of the audit log are kept; none: for ever.
+    pub audit_days: Option<NonZeroU32>,
     /// This node's own name, which no other has: of several nodes on one store one does each job at a time.
     pub node: String,
 }
@@ -46,11 +54,13 @@ impl Cleanup {
             ticks
         };
         let (mut slots, mut states, mut usage) = (every(SLOTS_EVERY), every(STATES_EVERY), every(USAGE_EVERY));
+        let mut audit = every(AUDIT_EVERY);
         loop {
             let (job, done) = tokio::select! {
                 _ = slots.tick() => ("slots", self.slots().await),
                 _ = states.tick() => ("states", self.states().await),
                 _ = usage.tick() => ("usage", self.alone("usage", USAGE_EVERY, self.usage()).await),
+                _ = audit.tick() => ("audit", self.alone("audit", AUDIT_EVERY, self.audit()).await),
             };
             match done {
                 Ok(0) => tracing::debug!(job, "nothing to remove"),
@@ -91,7 +101,14 @@ impl Cleanup {
         let mut removed = in_steps(|| self.store.health.sweep(now, STEP_MAX)).await?;
         removed += in_steps(|| self.store.sessions.sweep(now, STEP_MAX)).await?;
         removed += in_steps(|| self.store.affinity.sweep(now, STEP_MAX)).await?;
+        removed += in_steps(|| self.store.idempotency.sweep(now, STEP_MAX)).await?;
         Ok(removed)
+    }
+
+    async fn audit(&self) -> Result<u64, StoreError> {
+        let Some(days) = self.audit_days else { return Ok(0) };
+        let before = self.clock.now().minus(A_DAY * days.get());
+        in_steps(|| self.store.audit.prune(before, STEP_MAX)).await
     }
 
     async fn usage(&self) -> Result<u64, StoreError> {
@@ -127,8 +144,12 @@ pub fn zone_change_at(calendar: &CalendarSchedule, now: Timestamp) -> Timestamp 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::Calendar;
+    use domain::{AuditId, Calendar};
     use std::sync::atomic::{AtomicU64, Ordering};
+    use store::{
+        AuditEntry,
+        audit::{Actor, ActorKind, AuditOutcome, AuditQuery},
+    };
 
     #[tokio::test]
     async fn a_job_goes_on_until_nothing_is_left() {
@@ -155,6 +176,7 @@ mod tests {
             clock: Arc::new(Standing(Timestamp::from_ms(0))),
             calendar: CalendarSchedule::new(Calendar::utc()),
             retention_days: None,
+            audit_days: NonZeroU32::new(365),
             node: name.to_owned(),
         }
     }
@@ -167,6 +189,33 @@ mod tests {
         let work = async { Ok(other.alone("x", minute, async { Ok(7) }).await? + 1) };
         assert_eq!(one.alone("x", minute, work).await.expect("no error"), 1, "the other one leaves it alone");
         assert_eq!(other.alone("x", minute, async { Ok(7) }).await.expect("no error"), 7, "afterwards it may");
+    }
+
+    #[tokio::test]
+    async fn entries_of_the_audit_log_go_when_their_days_are_over() {
+        let store = store::memory::store();
+        let now = Timestamp::from_ms(1_795_426_200_000);
+        for days in [366, 364] {
+            let entry = AuditEntry {
+                id: AuditId::first_of(now.minus(A_DAY * days)),
+                request: "r".to_owned(),
+                actor: Actor { kind: ActorKind::Relay, id: None, name: None, token: None },
+                origin: String::new(),
+                operation: days.to_string(),
+                resource: None,
+                changes: Vec::new(),
+                outcome: AuditOutcome::Done,
+                status: None,
+                refusal: None,
+            };
+            store.audit.append(&entry).await.expect("appended");
+        }
+        let one = Cleanup { clock: Arc::new(Standing(now)), ..node(&store, "one") };
+        let forever = Cleanup { audit_days: None, clock: Arc::new(Standing(now)), ..node(&store, "one") };
+        assert_eq!(forever.audit().await.expect("no error"), 0);
+        assert_eq!(one.audit().await.expect("no error"), 1);
+        let left = store.audit.page(&AuditQuery { limit: 10, ..AuditQuery::default() }).await.expect("a page");
+        assert_eq!(left.entries.iter().map(|entry| entry.operation.as_str()).collect::<Vec<_>>(), ["364"]);
     }
 
     #[test]

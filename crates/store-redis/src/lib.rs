@@ -6,11 +6,13 @@
 
 mod affinity;
 mod announce;
+mod audit;
 mod breaker;
 mod call;
 mod engine;
 mod error;
 mod health;
+mod idempotency;
 mod leases;
 mod ledger;
 mod limits;

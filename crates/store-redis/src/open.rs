@@ -4,8 +4,10 @@
 use crate::{
     affinity::RedisAffinity,
     announce::Announcer,
+    audit::RedisAudit,
     engine::Engine,
     health::RedisHealth,
+    idempotency::RedisIdempotency,
     leases::RedisLeases,
     ledger::RedisLedger,
     limits::RedisLimits,
@@ -136,6 +138,8 @@ fn ports(engine: &Engine, announcer: &Announcer) -> Store {
         ledger: Arc::new(RedisLedger(engine.clone())),
         rankings: Arc::new(RedisLedger(engine.clone())),
         sessions: Arc::new(RedisSessions(engine.clone())),
+        audit: Arc::new(RedisAudit(engine.clone())),
+        idempotency: Arc::new(RedisIdempotency(engine.clone())),
         events: Arc::new(announcer.local().clone()),
         health: Arc::new(RedisHealth { engine, announcer }),
     }

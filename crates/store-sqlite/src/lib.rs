@@ -5,9 +5,11 @@
 //! the process: one process owns the file.
 
 mod affinity;
+mod audit;
 mod connection;
 mod error;
 mod health;
+mod idempotency;
 mod keeper;
 mod ledger;
 mod open;

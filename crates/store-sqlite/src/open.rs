@@ -2,8 +2,10 @@
 
 use crate::{
     affinity::SqliteAffinity,
+    audit::SqliteAudit,
     connection,
     health::SqliteHealth,
+    idempotency::SqliteIdempotency,
     keeper::{self, Keeper},
     ledger::{SqliteLedger, index},
     readers::Readers,
@@ -131,6 +133,8 @@ impl SqliteStore {
             ledger: Arc::new(SqliteLedger(engine.clone())),
             rankings: Arc::new(SqliteLedger(engine.clone())),
             sessions: Arc::new(SqliteSessions(engine.clone())),
+            audit: Arc::new(SqliteAudit(engine.clone())),
+            idempotency: Arc::new(SqliteIdempotency(engine.clone())),
             events: Arc::new(events),
         };
         let threads = Mutex::new(Some(Threads { writer: thread, keeper, stop_keeper }));

@@ -52,6 +52,8 @@ const WITHOUT_TABLE: &[Family] = &[
     Family::LedgerApplied,
     Family::Call,
     Family::LedgerEpochs,
+    Family::AuditOrder,
+    Family::AuditDays,
 ];
 
 fn open(directory: &Path) -> Result<SqliteStore, OpenError> {

@@ -1,13 +1,14 @@
 //! What a call may ask: the same refusals on every engine. Nothing is read or written here.
 
 use crate::{
+    audit::{AuditQuery, PAGE_ENTRIES_MAX},
     error::{StoreError, StoreFailure},
     keyspace::{COUNTED_BY, Column, ColumnKind, Family, Listing},
     ledger::{BATCH_RECORDS_MAX, Batch, PAGE_RECORDS_MAX, Period, ROWS_MAX, UsageQuery},
     limits::{CHARGES_MAX, Charge, Counter},
     records::{Comparison, Filter, ItemsQuery, PAGE_MAX, PageQuery, Value},
 };
-use domain::{Day, Hour, KeyId, Month};
+use domain::{AuditId, Day, Hour, KeyId, Month};
 use std::borrow::Cow;
 
 /// The refusal of a call that no store takes.
@@ -141,6 +142,24 @@ pub fn usage(query: &UsageQuery) -> Result<(), StoreError> {
 /// When it is.
 pub fn attempts(limit: usize) -> Result<(), StoreError> {
     within(limit, PAGE_RECORDS_MAX, "list so many attempts")
+}
+
+/// `id` says when its entry was made.
+///
+/// # Errors
+///
+/// When it is no UUID, version 7.
+pub fn audit_id(id: &AuditId) -> Result<(), StoreError> {
+    id.at().map(drop).ok_or_else(|| unsupported("append an entry without an instant"))
+}
+
+/// A page of the audit log is not too long.
+///
+/// # Errors
+///
+/// When it is.
+pub fn audit_page(query: &AuditQuery) -> Result<(), StoreError> {
+    within(query.limit, PAGE_ENTRIES_MAX, "list so many entries")
 }
 
 /// Totals are not asked for too many keys.

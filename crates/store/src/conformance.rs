@@ -6,7 +6,9 @@
 #![expect(clippy::missing_panics_doc, reason = "a sentence that does not hold panics: that is how a test fails")]
 
 pub mod affinity;
+pub mod audit;
 pub mod health;
+pub mod idempotency;
 pub mod leases;
 pub mod ledger;
 pub mod limits;
@@ -161,6 +163,23 @@ macro_rules! conformance_suite {
             sessions_are_listed_newest_first
             creating_a_session_again_replaces_it
             a_sweep_removes_ended_sessions_up_to_its_limit
+        }
+        $crate::conformance_suite! { @port $fixture, audit:
+            an_entry_reads_back_as_it_was_appended
+            an_entry_takes_its_outcome_once
+            pages_hold_each_entry_once_the_newest_first
+            entries_are_filtered_by_everything_that_a_question_names
+            of_parallel_entries_none_is_lost
+            pruning_removes_the_oldest_entries_up_to_its_limit
+            what_the_audit_log_cannot_answer_is_refused
+        }
+        $crate::conformance_suite! { @port $fixture, idempotency:
+            of_parallel_claims_one_holds
+            the_same_holder_may_claim_again
+            a_claim_is_over_when_its_end_is_reached
+            an_answer_is_given_again_until_its_end
+            what_is_given_up_may_be_claimed_at_once
+            a_sweep_removes_nothing_that_has_not_ended
         }
         $crate::conformance_suite! { @port $fixture, ledger:
             a_batch_is_applied_once

@@ -33,6 +33,8 @@ pub enum Life {
     Timed,
     /// `TOKEN_USAGE_RETENTION` days.
     Retention,
+    /// `audit.retention_days` days.
+    AuditRetention,
     /// Seven days.
     Week,
     /// For ever, or until the store itself goes.

@@ -4,6 +4,7 @@
 //! the shortest code that keeps the contracts, and what the engines are compared with.
 
 pub mod affinity;
+pub mod audit;
 pub mod checks;
 pub mod clock;
 #[cfg(feature = "conformance")]
@@ -11,6 +12,7 @@ pub mod conformance;
 pub mod error;
 pub mod events;
 pub mod health;
+pub mod idempotency;
 pub mod keyspace;
 pub mod leases;
 pub mod ledger;
@@ -26,10 +28,12 @@ pub mod records;
 pub mod sessions;
 
 pub use affinity::{Affinity, AffinityKey};
+pub use audit::{Audit, AuditEntry};
 pub use clock::Clock;
 pub use error::StoreError;
 pub use events::{Event, Events, Notice, Subscription};
 pub use health::Health;
+pub use idempotency::Idempotency;
 pub use keyspace::Family;
 pub use leases::{Acquired, LeaseId, LeaseSubject, Leases, QueuePlace};
 pub use ledger::{Batch, Epoch, Ledger, Lineage};
@@ -62,6 +66,10 @@ pub struct Store {
     pub rankings: Arc<dyn Rankings>,
     /// Sign-in sessions.
     pub sessions: Arc<dyn Sessions>,
+    /// What was changed through the control plane.
+    pub audit: Arc<dyn Audit>,
+    /// Answers to requests that may be sent again.
+    pub idempotency: Arc<dyn Idempotency>,
     /// Change notices.
     pub events: Arc<dyn Events>,
 }

@@ -3,7 +3,9 @@
 //! The engines are compared with it call by call, and tests of other crates run on it.
 
 mod affinity;
+mod audit;
 mod health;
+mod idempotency;
 mod ledger;
 mod records;
 mod sessions;
@@ -30,6 +32,8 @@ pub fn store() -> Store {
         ledger: Arc::clone(&ledger) as _,
         rankings: ledger,
         sessions: Arc::new(sessions::MemorySessions::default()),
+        audit: Arc::new(audit::MemoryAudit::default()),
+        idempotency: Arc::new(idempotency::MemoryIdempotency::default()),
         events: Arc::new(events),
     }
 }

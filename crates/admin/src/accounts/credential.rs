@@ -7,7 +7,7 @@ use store::{Record, nouns::account::account_family};
 use vault::{Keyring, OpenError, Place};
 
 /// The field of the credential.
-const FIELD: &str = "api_key";
+pub(crate) const FIELD: &str = "api_key";
 
 /// Longest credential, in bytes; what some gateways issue are JWTs of two or three KiB.
 const API_KEY_BYTES_MAX: usize = 8192;

@@ -37,7 +37,7 @@ pub(crate) struct NewAccount {
     /// Origin and path prefix of the API, http or https.
     #[schema(pattern = "^https?://", max_length = 2048)]
     base_url: String,
-    /// The API key. It is never shown again.
+    /// The API key. Only an owner can have it shown again.
     #[schema(value_type = String, format = Password, min_length = 1, max_length = 8192)]
     api_key: ClearText,
     /// Order of preference: the lowest is chosen first. Left out: 50.

@@ -1,7 +1,7 @@
 //! The gate in front of the users' operations: who is signed in, and whether they may still be. It reads nothing of the body.
 
 use crate::{
-    editing,
+    audit, editing,
     gate::{OwnSession, bearer, passed},
     refusal::{Refusal, RefusalType},
     state::{Plane, Shared},
@@ -13,6 +13,7 @@ use axum::{
 };
 use domain::{User, UserState};
 use http::{HeaderMap, request::Parts};
+use std::sync::Arc;
 use store::{Session, sessions::SessionSubject};
 
 /// The user who is signed in, as their record says at this moment.
@@ -22,6 +23,9 @@ pub(crate) struct Person(pub(crate) User);
 /// Lets a request of a user pass.
 pub(crate) async fn check(State(plane): State<Shared>, mut request: Request, next: Next) -> Result<Response, Refusal> {
     let (user, session) = authenticate(&plane, request.headers()).await?;
+    if let Some(recorder) = request.extensions().get::<Arc<audit::Recorder>>() {
+        recorder.name(audit::user(&user));
+    }
     request.extensions_mut().insert(Person(user));
     request.extensions_mut().insert(OwnSession(session));
     Ok(next.run(request).await)

@@ -2,6 +2,7 @@
 
 use crate::{
     address::Visitor,
+    audit,
     extract::{Document, Params, PathId},
     faults::Faults,
     gate::OwnSession,
@@ -61,7 +62,11 @@ pub(crate) async fn sign_in(
     let wrong = || Refusal::new(RefusalType::Unauthenticated, "The address or the password is wrong: try again.");
     // What is no address belongs to nobody, and is charged as such.
     let email = texts::email(&body.email).unwrap_or_else(|_| body.email.trim().to_owned());
-    let user = read_user(&plane, &email).await?.filter(|user| user.state == UserState::Active);
+    let user = read_user(&plane, &email).await?;
+    if let Some(user) = &user {
+        audit::name(|| audit::user(user));
+    }
+    let user = user.filter(|user| user.state == UserState::Active);
     let stored = user.as_ref().map(|user| user.password_hash.clone());
     let guesser = Guesser::At(visitor.address);
     if !session::guess(&plane, guesser, &throttled(&email), stored, body.password.0).await? {

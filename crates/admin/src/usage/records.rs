@@ -108,7 +108,7 @@ fn filter(params: RecordParams, calendar: &Calendar) -> Result<AttemptFilter, Re
 }
 
 /// An instant, or the start of the day so many days after the one given.
-fn instant(name: &'static str, text: &str, days_on: i32, calendar: &Calendar) -> Result<Timestamp, Refusal> {
+pub(crate) fn instant(name: &'static str, text: &str, days_on: i32, calendar: &Calendar) -> Result<Timestamp, Refusal> {
     let day = Day::parse(text).map(|day| calendar.start_of(day.plus_days(days_on)));
     let at = day.or_else(|| Timestamp::parse_rfc3339(text)).filter(|_| text >= YEAR_FIRST);
     let message =

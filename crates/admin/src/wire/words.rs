@@ -6,6 +6,7 @@ use domain::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::borrow::Cow;
+use store::audit::{ActorKind, AuditOutcome};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{ObjectBuilder, RefOr, Schema, schema::Type},
@@ -105,6 +106,8 @@ macro_rules! words {
 
 words! {
     AttemptKindWord = AttemptKind AttemptKind::ALL, "AttemptKind", "What was asked for.";
+    ActorKindWord = ActorKind ActorKind::ALL, "ActorKind", "What kind of caller it was; `nobody` could not sign in.";
+    AuditOutcomeWord = AuditOutcome AuditOutcome::ALL, "AuditOutcome", "How it went. What stays `begun` was under way when the relay ended: it may have been done or not. `replayed` gave an earlier answer again.";
     AuthWord = AuthScheme AuthScheme::ALL, "AuthScheme", "How an upstream is sent its API key.";
     CauseWord = CooldownCause CooldownCause::ALL, "CooldownCause", "What an account is cooling down from.";
     ClientWord = ClientKind ClientKind::ALL, "ClientKind", "A client program.";

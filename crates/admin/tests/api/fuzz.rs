@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 const CASES: u32 = 600;
 
 /// Paths with a place for a segment and a query.
-const PATHS: [&str; 43] = [
+const PATHS: [&str; 46] = [
     "/admin/session",
     "/admin/me/password",
     "/admin/api-keys",
@@ -57,6 +57,9 @@ const PATHS: [&str; 43] = [
     "/admin/api-tokens/{}",
     "/admin/admins/{}",
     "/admin/admins/{}/password",
+    "/admin/accounts/{}/credentials/reveal",
+    "/admin/audit",
+    "/admin/audit/{}",
     "/admin/{}",
 ];
 
@@ -64,7 +67,7 @@ const PATHS: [&str; 43] = [
 static METHODS: [Method; 6] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// Names that mean something somewhere, so that values reach the parsers.
-const NAMES: [&str; 52] = [
+const NAMES: [&str; 58] = [
     "name",
     "description",
     "permissions",
@@ -117,6 +120,12 @@ const NAMES: [&str; 52] = [
     "type",
     "rate_multipliers",
     "icon",
+    "field",
+    "actor",
+    "operation",
+    "resource",
+    "resource_id",
+    "outcome",
 ];
 
 /// Texts that mean something somewhere.
@@ -200,7 +209,7 @@ fn shot() -> impl Strategy<Value = Shot> {
     ];
     let header = (
         proptest::sample::select(
-            &["if-match", "content-type", "user-agent", "x-forwarded-for", "accept", "cookie"][..],
+            &["if-match", "content-type", "user-agent", "x-forwarded-for", "accept", "cookie", "idempotency-key"][..],
         ),
         prop_oneof![
             proptest::sample::select(&["\"1\"", "*", "application/json", "text/plain", "1.2.3.4, x"][..])

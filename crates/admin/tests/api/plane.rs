@@ -19,12 +19,16 @@ use std::{
 };
 use store::{Clock, Store, records::TypedRecords};
 use testkit::ManualClock;
+use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 use upstream::Timeouts;
 use vault::{EncryptionKey, JwtSecret, KeyPrefix, Keyring, Password};
 
 /// The password of every administrator of a test.
 pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// What every node of a test signs with.
+const JWT_SECRET: &str = "for tests: every node has the same one";
 
 /// Hashed once: it takes tens of milliseconds.
 static PASSWORD_HASH: LazyLock<String> =
@@ -59,7 +63,13 @@ impl Clock for TestClock {
 impl Plane {
     /// With the administrators `owner`, `operator` and `viewer`.
     pub(crate) async fn new() -> Self {
-        let (store, clock) = (store::memory::store(), ManualClock::default());
+        Self::with(|_| ()).await
+    }
+
+    /// The same, over a store that was changed before.
+    pub(crate) async fn with(change: impl FnOnce(&mut Store)) -> Self {
+        let (mut store, clock) = (store::memory::store(), ManualClock::default());
+        change(&mut store);
         let keyring = Arc::new(Keyring::new(&EncryptionKey::generate(), &[]));
         let changed = Arc::new(Mutex::new(Vec::new()));
         for &role in Role::ALL {
@@ -73,6 +83,15 @@ impl Plane {
             };
             store.records.add(&admin).await.expect("added");
         }
+        let router = admin::router(state(&store, &clock, &keyring, &changed));
+        Self { router, store, clock, keyring, changed }
+    }
+
+    /// Another node on the same store, which it is given as `change` leaves it.
+    pub(crate) fn another_node(&self, change: impl FnOnce(&mut Store)) -> Self {
+        let mut store = self.store.clone();
+        change(&mut store);
+        let (clock, keyring, changed) = (self.clock.clone(), Arc::clone(&self.keyring), Arc::clone(&self.changed));
         let router = admin::router(state(&store, &clock, &keyring, &changed));
         Self { router, store, clock, keyring, changed }
     }
@@ -185,7 +204,7 @@ fn state(store: &Store, clock: &ManualClock, keyring: &Arc<Keyring>, changed: &A
         store: store.clone(),
         clock: Arc::new(TestClock(clock.clone())),
         keyring: Arc::clone(keyring),
-        jwt_secret: JwtSecret::generate(),
+        jwt_secret: JwtSecret::parse(JWT_SECRET).expect("long enough"),
         session_lifetime: Duration::from_secs(24 * 3600),
         calendar: Arc::new(Calendar::utc),
         retention_days: NonZeroU32::new(30),
@@ -221,5 +240,6 @@ fn state(store: &Store, clock: &ManualClock, keyring: &Arc<Keyring>, changed: &A
             changed.lock().push(admin);
             Box::pin(async { Ok(()) })
         }),
+        tasks: TaskTracker::new(),
     }
 }

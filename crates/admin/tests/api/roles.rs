@@ -29,7 +29,8 @@ fn operations() -> Vec<(Method, String, Access)> {
             };
             let is_open = OPEN.contains(&(method.as_str(), path.as_str()));
             assert_eq!(access == Access::Anyone, is_open, "{method} {path}");
-            let path = path.replace("{id}", "x").replace("{model}", "x").replace("{account_id}", "x").replace("{tag}", "x");
+            let path =
+                path.replace("{id}", "x").replace("{model}", "x").replace("{account_id}", "x").replace("{tag}", "x");
             operations.push((method.to_uppercase().parse().expect("a method"), path, access));
         }
     }

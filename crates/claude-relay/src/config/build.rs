@@ -6,9 +6,9 @@ use super::{
     reader::Reader,
     redis::{RedisSettings, RedisTls, RedisUrl},
     settings::{
-        AdminSettings, BookSettings, CooldownSettings, DrainSettings, FirstAdmin, ListenSettings, LogSettings,
-        MetricsSettings, RelaySettings, RequestSettings, SecretSettings, Settings, StoreEngine, StoreSettings,
-        UpstreamSettings,
+        AdminSettings, AuditSettings, BookSettings, CooldownSettings, DrainSettings, FirstAdmin, ListenSettings,
+        LogSettings, MetricsSettings, RelaySettings, RequestSettings, SecretSettings, Settings, StoreEngine,
+        StoreSettings, UpstreamSettings,
     },
     table,
 };
@@ -47,6 +47,7 @@ pub(super) fn settings(layers: &Layers, memory_bytes: Option<u64>, notes: &mut V
         },
         api_key_prefix: read.get(&table::API_KEY_PREFIX),
         books: books(read, notes),
+        audit: AuditSettings { retention: read.get(&table::AUDIT_RETENTION_DAYS) },
         metrics: MetricsSettings { token: read.optional(&table::METRICS_TOKEN) },
         requests: requests(read, memory_bytes),
         upstream: upstream(read),

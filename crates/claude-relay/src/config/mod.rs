@@ -26,8 +26,8 @@ pub(crate) use parse::admin_username;
 pub use parse::{Endpoint, LogFormat, LogLevel, Retention};
 pub use redis::{RedisSettings, RedisTls};
 pub use settings::{
-    AdminSettings, BookSettings, CooldownSettings, DrainSettings, FirstAdmin, ListenSettings, LogSettings,
-    MetricsSettings, RelaySettings, RequestSettings, SecretSettings, Settings, StoreEngine, StoreSettings,
+    AdminSettings, AuditSettings, BookSettings, CooldownSettings, DrainSettings, FirstAdmin, ListenSettings,
+    LogSettings, MetricsSettings, RelaySettings, RequestSettings, SecretSettings, Settings, StoreEngine, StoreSettings,
     UpstreamSettings,
 };
 

@@ -26,6 +26,8 @@ pub struct Settings {
     pub api_key_prefix: KeyPrefix,
     /// The books.
     pub books: BookSettings,
+    /// The audit log.
+    pub audit: AuditSettings,
     /// Logging.
     pub log: LogSettings,
     /// `/metrics`.
@@ -100,6 +102,13 @@ pub struct BookSettings {
     pub retention: Retention,
     /// A file of prices that go before those in the program.
     pub model_prices: Option<PathBuf>,
+}
+
+/// The audit log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditSettings {
+    /// How long its entries are kept.
+    pub retention: Retention,
 }
 
 /// Logging.

@@ -184,6 +184,15 @@ pub(super) static TOKEN_USAGE_RETENTION: Setting<Retention> = Setting::new(
     "30",
 );
 
+pub(super) static AUDIT_RETENTION_DAYS: Setting<Retention> = Setting::new(
+    Spec::new(
+        "audit.retention_days",
+        "How many days entries of the audit log are kept. 0 keeps them for ever. Nothing else removes one.",
+    ),
+    &parse::RETENTION,
+    "365",
+);
+
 pub(super) static TIMEZONE: Setting<Calendar> = Setting::new(
     Spec::new(
         "timezone",
@@ -427,6 +436,7 @@ pub(super) static ALL: &[&Spec] = &[
     &ADMIN_SESSION_LIFETIME.spec,
     &API_KEY_PREFIX.spec,
     &TOKEN_USAGE_RETENTION.spec,
+    &AUDIT_RETENTION_DAYS.spec,
     &TIMEZONE.spec,
     &TIMEZONE_OFFSET.spec,
     &MODEL_PRICES.spec,

@@ -4,7 +4,7 @@ use super::{Decision, InitFile, StoredAdminCredentials, decide};
 use crate::{data_dir::DataDir, durable_file::WriteError};
 use domain::{Admin, AdminId, Role, Timestamp};
 use store::{
-    Family, RecordError, Records,
+    Family, RecordError, Records, StoreError,
     nouns::AdminCredentials,
     records::{Condition, TypedRecords, Versioned},
 };
@@ -27,6 +27,12 @@ pub enum AdministratorError {
     /// The file could not be written.
     #[error("the changed password could not be written to init.json")]
     Write(#[from] WriteError),
+}
+
+impl From<StoreError> for AdministratorError {
+    fn from(error: StoreError) -> Self {
+        Self::Record(error.into())
+    }
 }
 
 /// Takes the administrator of `file` over into the store, unless that was done or the store's is newer.

@@ -4,6 +4,7 @@
 
 mod account_groups;
 mod accounts;
+mod audit;
 mod keys;
 mod looks;
 mod manual;

@@ -99,6 +99,43 @@ async fn owners_at_two_nodes_who_demote_one_another_at_once_leave_one() {
     }
 }
 
+/// The bearer token of the administrator.
+async fn token(node: &str) -> String {
+    let body = json!({"username": testkit::relay::ADMIN_USERNAME, "password": testkit::relay::ADMIN_PASSWORD});
+    let request = Request::post("/admin/session").body(Bytes::from(body.to_string())).unwrap();
+    let answered = HttpClient::new(node).send(request).await.unwrap();
+    let opened: serde_json::Value = serde_json::from_slice(&answered.body).unwrap();
+    opened["token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_with_an_idempotency_key_that_is_sent_to_two_nodes_at_once_is_done_once() {
+    let redis = server();
+    let site = Site::start_as(with_secrets(on(&redis)), [Script::default()]).await;
+    let other = with_secrets(on(&redis)).without_env("ADMIN_PASSWORD").start().await.unwrap();
+    let (nodes, token) = ([site.relay.base_url(), other.base_url()], token(&other.base_url()).await);
+    for round in 0..5 {
+        let name = format!("round {round}");
+        let send = |number: usize| {
+            let request = Request::post("/admin/api-keys").header("authorization", format!("Bearer {token}"));
+            let request = request.header("idempotency-key", format!("key-{round}"));
+            let request = request.body(Bytes::from(json!({"name": name}).to_string())).unwrap();
+            let client = HttpClient::new(nodes[number % 2].clone());
+            async move { client.send(request).await.unwrap() }
+        };
+        let answers = futures_util::future::join_all((0..8).map(send)).await;
+        let statuses: Vec<_> = answers.iter().map(|answered| answered.status.as_u16()).collect();
+        assert!(statuses.iter().all(|status| [201, 409].contains(status)), "{statuses:?}");
+        let bodies = answers.iter().filter(|answered| answered.status.as_u16() == 201).map(|answered| &answered.body);
+        let bodies: std::collections::BTreeSet<_> = bodies.collect();
+        assert_eq!(bodies.len(), 1, "all who were answered have the same key");
+        let made = site.admin.get(&format!("/admin/api-keys?q=round%20{round}")).await.unwrap();
+        assert_eq!(made["items"].as_array().unwrap().len(), 1);
+        let entries = site.admin.get("/admin/audit?operation=create_api_key&outcome=done&limit=1").await.unwrap();
+        assert_eq!(entries["items"][0]["changes"][0]["after"]["name"], *name);
+    }
+}
+
 async fn id_of(admin: &AdminClient) -> String {
     admin.get("/admin/me").await.unwrap()["id"].as_str().unwrap().to_owned()
 }

@@ -2,12 +2,15 @@
 
 use super::{
     Fixture, Random,
+    audit::entry as audit_entry,
     samples::{
         START, account, admin, affinity_key, at, attempts, cooldown, key, key_fields, lease, request, session, user,
     },
 };
 use crate::{
-    Batch, Epoch, Family, LeaseSubject, RecordError, Store, StoreError, Version,
+    AuditEntry, Batch, Epoch, Family, LeaseSubject, RecordError, Store, StoreError, Version,
+    audit::{AuditOutcome, AuditQuery},
+    idempotency::Claim,
     ledger::{AttemptFilter, Dimension, KeyFilter, Period, UsageOrder, UsageQuery, UsageView},
     limits::{Charge, Counter, LimitSubject},
     records::{Changes, Comparison, Condition, Direction, Filter, ItemsQuery, PageQuery, Value},
@@ -36,7 +39,7 @@ fn told_change<T: Debug>(answer: Result<T, RecordError>) -> String {
     }
 }
 
-/// Records, affinity, health, sessions and ledger answer as the reference does, over restarts.
+/// Records, affinity, health, sessions, audit log, idempotency keys and ledger answer as the reference does, over restarts.
 pub async fn durable_ports_answer_as_the_reference_does_over_restarts<F: Fixture>(first: F) {
     let mut first = Some(first);
     for seed in 0..SEEDS {
@@ -50,7 +53,7 @@ pub async fn durable_ports_answer_as_the_reference_does_over_restarts<F: Fixture
             if random.below(80) == 0 {
                 fixture.restart().await;
             }
-            let (kind, choice) = (random.below(5), random.clone());
+            let (kind, choice) = (random.below(7), random.clone());
             let engine = durable_call(&fixture.store(), kind, call, &mut random).await;
             let expected = durable_call(&reference, kind, call, &mut choice.clone()).await;
             assert_eq!(engine, expected, "call {call} of seed {seed}, kind {kind}");
@@ -85,6 +88,8 @@ async fn durable_call(store: &Store, kind: u64, call: u64, random: &mut Random) 
         1 => affinity_call(store, random).await,
         2 => health_call(store, random).await,
         3 => session_call(store, random).await,
+        4 => audit_call(store, random).await,
+        5 => idempotency_call(store, random).await,
         _ => ledger_call(store, call, random).await,
     }
 }
@@ -218,6 +223,33 @@ async fn session_call(store: &Store, random: &mut Random) -> String {
         5 => told(sessions.revoke_all(&subject, (random.below(2) > 0).then_some(&session.id)).await),
         6 => told(sessions.list(&subject, now, some_limit(random)).await),
         _ => told(sessions.sweep(now, some_limit(random)).await),
+    }
+}
+
+async fn audit_call(store: &Store, random: &mut Random) -> String {
+    let audit = &store.audit;
+    let made = audit_entry(at(i64::try_from(random.below(12)).expect("a small number") * 7_000_000), 7);
+    match random.below(6) {
+        0 | 1 => told(audit.append(&made).await),
+        2 => told(audit.append(&AuditEntry { outcome: AuditOutcome::Begun, ..made }).await),
+        3 => told(audit.get(&made.id).await),
+        4 => {
+            let to = (random.below(2) > 0).then(|| at(50_000_000));
+            let query = AuditQuery { to, limit: 500, ..AuditQuery::default() };
+            told(audit.page(&query).await)
+        }
+        _ => told(audit.prune(at(i64::try_from(random.below(20_000_000)).expect("small")), some_limit(random)).await),
+    }
+}
+
+async fn idempotency_call(store: &Store, random: &mut Random) -> String {
+    let (port, now) = (&store.idempotency, some_time(random));
+    let (key, holder) = (*random.one_of(&["a", "b"]), (*random.one_of(&["h1", "h2", "h3"])).to_owned());
+    let until = some_time(random);
+    match random.below(5) {
+        0..=2 => told(port.claim(key, &Claim { request: format!("of {holder}"), holder, until }, now).await),
+        3 => told(port.answer(key, &holder, "an answer", until, now).await),
+        _ => told(port.release(key, &holder).await),
     }
 }
 

@@ -4,7 +4,7 @@ use super::{
     Class::{self, Live, Record, State, Usage},
     Column, ColumnKind, Entry,
     Kind::{self, Hash, List, Set, SortedSet, String},
-    Life::{self, Forever, Retention, Timed, UntilDeleted, Week, WithRecord},
+    Life::{self, AuditRetention, Forever, Retention, Timed, UntilDeleted, Week, WithRecord},
     Listing, Unique,
 };
 
@@ -258,4 +258,8 @@ families! {
     AccountGroup "account_group" "account_group:{ID}" (Hash, UntilDeleted, Record) "Groups of accounts that keys can be bound to: name, members."
         .with(ACCOUNT_GROUP).unique(&[Unique { column: "name_folded", index: Family::AccountGroupName }]);
     AccountGroupName "account_group_name" "account_group_name:{NAME}" (String, WithRecord, Record) "Id of the group of accounts with this name, in small letters.";
+    AuditEntry "audit_entry" "audit_entry:{DAY}" (Hash, AuditRetention, Usage) "The audit log: who changed what through the control plane. A hash of a day on Redis.";
+    AuditOrder "audit_entry:order" "audit_entry:order:{DAY}" (SortedSet, AuditRetention, Usage) "Entries of a day of the audit log, in their order. On Redis.";
+    AuditDays "audit_entry:days" "audit_entry:days" (SortedSet, AuditRetention, Usage) "Days of which the audit log has entries. On Redis.";
+    IdempotencyKey "idempotency_key" "idempotency_key:{HASH}" (Hash, Timed, State) "Requests of the control plane that may be sent again, with their sealed answers.";
 }
