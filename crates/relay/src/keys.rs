@@ -208,6 +208,8 @@ fn without_icon(key: ApiKey) -> Arc<ApiKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::{HashScheme, KeyState, Permissions, RateMultipliers};
+    use std::collections::BTreeMap;
 
     const GRACE: Duration = Duration::from_secs(60);
 
@@ -244,5 +246,39 @@ mod tests {
         assert_eq!(doubts.since(0), Some(Doubted::Longer));
         assert!(!Doubted::Longer.is_within(GRACE, now));
         assert_eq!(doubts.since(1), Some(Doubted::Since(now)));
+    }
+
+    #[tokio::test]
+    async fn a_kept_key_has_no_icon_and_its_record_keeps_it() {
+        let lifetime = Duration::from_secs(60);
+        let key = ApiKey {
+            id: KeyId::parse("k1").expect("an id"),
+            name: "laptop".to_owned(),
+            description: String::new(),
+            hash: KeyHash([7; 32]),
+            hash_scheme: HashScheme::Plain,
+            hint: String::new(),
+            permissions: Permissions::All,
+            allowed_clients: Vec::new(),
+            restricted_models: Vec::new(),
+            tags: Vec::new(),
+            owner: None,
+            bindings: BTreeMap::new(),
+            rate_multipliers: RateMultipliers::default(),
+            icon: Some("🦀".to_owned()),
+            expiry: Expiry::AfterFirstUse { lifetime, first_used_at: None },
+            state: KeyState::Active,
+            created_at: Timestamp::from_ms(1),
+            created_by: "admin".to_owned(),
+            updated_at: Timestamp::from_ms(1),
+        };
+        let records = store::memory::store().records;
+        records.add(&key).await.expect("added");
+        let keys = Keys::new(Arc::clone(&records), GRACE);
+        let Ok(KnownKey::Known(kept)) = keys.find(&key.hash).await else { panic!("not found") };
+        assert_eq!(*kept, ApiKey { icon: None, ..key.clone() });
+        keys.begin_lifetime(&kept, Timestamp::from_ms(2)).await.expect("written");
+        let stored = records.read::<ApiKey>("k1").await.expect("a read").expect("a key").record;
+        assert_eq!((stored.icon, stored.expiry.ends_at()), (key.icon, Some(Timestamp::from_ms(60_002))));
     }
 }

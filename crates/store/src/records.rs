@@ -203,7 +203,7 @@ pub enum RecordError {
 /// * What was answered with success is there after `kill -9`; a change that was refused left nothing.
 /// * An update changes the fields that it names and no other, so that it cannot undo another writer's.
 /// * A read that starts after a change returned sees it. A page is one point in time; pages of one list may differ in time.
-/// * Each change is announced as [`Notice::Record`](crate::Notice::Record).
+/// * Each change is announced as [`Notice::Record`](crate::Notice::Record): once at least when every read sees it, lists too.
 /// * A column or family that the keyspace table does not list is refused as [`StoreFailure::Unsupported`].
 #[async_trait]
 pub trait Records: Send + Sync {

@@ -44,7 +44,7 @@ enum Text {
 /// What a text in the field `name` may be, or in a list of that name.
 fn text(name: &str) -> Option<Text> {
     Some(match name {
-        "id" | "ids" | "key" | "user" | "account" | "account_id" | "admin" | "owner" | "request_id" => {
+        "id" | "ids" | "members" | "key" | "user" | "account" | "account_id" | "admin" | "owner" | "request_id" => {
             Text::Like(ID, 64)
         }
         "cursor" => Text::Like(CURSOR, cursor::CURSOR_BYTES_MAX),
@@ -78,7 +78,7 @@ pub(super) fn write(name: &str, schema: &mut RefOr<Schema>) {
         }
         Schema::Array(array) => {
             array.max_items.get_or_insert(WORDS_MAX);
-            array.unique_items |= name == "ids";
+            array.unique_items |= matches!(name, "ids" | "members");
             if let ArrayItems::RefOrSchema(items) = &mut array.items {
                 write(name, items);
             }

@@ -153,6 +153,25 @@ impl Walk {
         self.does("delete_model_price", owner, "/admin/model-pricing/m", Value::Null).await;
     }
 
+    async fn groups(&mut self, owner: &str) {
+        let body = json!({"platform": "ccr", "name": "g", "base_url": "https://g.example", "api_key": self.hides("credential-3")});
+        let account = self.does("create_account", owner, "/admin/accounts", body).await;
+        let group =
+            self.does("create_account_group", owner, "/admin/account-groups", json!({"name": "research"})).await;
+        let path = format!("/admin/account-groups/{}", text(&group, "id"));
+        let member = format!("{path}/members/{}", text(&account, "id"));
+        self.does("change_account_group", owner, &path, json!({"name": "teaching"})).await;
+        self.does("add_account_group_member", owner, &member, Value::Null).await;
+        self.does("remove_account_group_member", owner, &member, Value::Null).await;
+        self.does("delete_account_group", owner, &path, Value::Null).await;
+        let rates = json!({"rate_multipliers": {"ccr": "1.5"}});
+        self.does("set_rate_multipliers", owner, "/admin/rate-multipliers", rates).await;
+        let key = self.does("create_api_key", owner, "/admin/api-keys", json!({"name": "k", "tags": ["old"]})).await;
+        self.hides_in(&key, "key");
+        self.does("rename_tag", owner, "/admin/tags/old/rename", json!({"name": "new"})).await;
+        self.does("delete_tag", owner, "/admin/tags/new", Value::Null).await;
+    }
+
     async fn second_factor(&mut self, token: &str) {
         let enrolled = self.does("enrol_totp", token, "/admin/me/totp", json!({"current_password": PASSWORD})).await;
         let secret = TotpSecret::parse(self.hides_in(&enrolled, "secret").into()).expect("base 32");
@@ -226,6 +245,7 @@ async fn every_operation_that_may_change_something_leaves_one_entry_without_a_se
     let owner = walk.signs_in("owner", PASSWORD).await;
     walk.keys(&owner).await;
     walk.accounts(&owner).await;
+    walk.groups(&owner).await;
     walk.second_factor(&owner).await;
     walk.administrators(&owner).await;
     walk.users(&owner).await;

@@ -47,11 +47,6 @@ pub(crate) fn python_sdk1() -> PathBuf {
     installed("CLAUDE_RELAY_TEST_PYTHON_SDK1")
 }
 
-/// Python with schemathesis.
-pub(crate) fn schemathesis() -> PathBuf {
-    installed("CLAUDE_RELAY_TEST_SCHEMATHESIS")
-}
-
 /// A script of `tests/clients`.
 pub(crate) fn script(name: &str) -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/clients")).join(name)
@@ -74,8 +69,9 @@ pub(crate) async fn run(mut command: Command, input: &str) -> Ended {
     }
 }
 
+/// What `variable` names.
 #[expect(clippy::disallowed_methods, reason = "where the test's own tools are; no setting of the relay")]
-fn installed(variable: &str) -> PathBuf {
+pub(crate) fn installed(variable: &str) -> PathBuf {
     let place = std::env::var_os(variable);
     place
         .unwrap_or_else(|| panic!("{variable} is not set: run `cargo xtask test`, which installs the client programs"))

@@ -29,7 +29,7 @@ async fn try_everything(relay: &RelayProcess) {
     for file in ["hooks.py", "schemathesis.toml"] {
         fs::copy(Path::new(RULES).join(file), place.path().join(file)).unwrap();
     }
-    let mut command = programs::bare(programs::schemathesis());
+    let mut command = programs::bare(programs::installed("CLAUDE_RELAY_TEST_SCHEMATHESIS"));
     command.env("RELAY_ADMIN", ADMIN_USERNAME).env("RELAY_ADMIN_PASSWORD", ADMIN_PASSWORD).current_dir(place.path());
     command.args(["-m", "schemathesis.cli", "--no-color", "--config-file", "schemathesis.toml", "run"]);
     command.arg(&document_path).args(["--url", &base, "--checks", "all", "--max-examples", EXAMPLES]);

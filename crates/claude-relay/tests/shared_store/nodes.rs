@@ -47,6 +47,30 @@ async fn what_one_node_is_told_the_other_knows_and_their_books_are_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_binding_and_a_group_that_one_node_is_told_of_hold_at_the_other() {
+    let redis = server();
+    let site = Site::start_as(with_secrets(on(&redis)), [Script::default(), Script::default()]).await;
+    let other = with_secrets(on(&redis)).without_env("ADMIN_PASSWORD").start().await.unwrap();
+    let second = || site.upstreams[1].books().exchanges.len();
+    let group = json!({"name": "g", "members": [site.accounts[1]]});
+    let group = site.admin.post("/admin/account-groups", &group).await.unwrap()["id"].clone();
+    let bound = json!({"bindings": {"claude": {"type": "group", "id": group}}});
+    site.admin.patch(&format!("/admin/api-keys/{}", site.key.id), &bound).await.unwrap();
+    eventually("the other knows the binding", async || {
+        let before = second();
+        let status = status_at(&other, &site.key.key).await;
+        (status == 200 && second() > before).then_some(())
+    })
+    .await;
+    let path = format!("/admin/account-groups/{}", group.as_str().unwrap());
+    site.admin.patch(&path, &json!({"members": []})).await.unwrap();
+    eventually("the other knows who is in the group", async || {
+        (status_at(&other, &site.key.key).await == 503).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_with_another_encryption_key_does_not_start() {
     let redis = server();
     let _first = with_secrets(on(&redis)).start().await.unwrap();

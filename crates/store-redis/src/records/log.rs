@@ -4,13 +4,14 @@
 //! change a number: it may have been made, and who follows the log reads the record.
 
 use crate::{
+    announce::Announcer,
     call::{Call, Script},
     engine::Engine,
     error::parsed,
 };
 use redis::Value;
 use std::time::Duration;
-use store::{Family, StoreError, keyspace::TABLE, records::Change};
+use store::{Family, Notice, StoreError, keyspace::TABLE, records::Change};
 
 static MARK: Script = Script::new(include_str!("../../scripts/log_mark.lua"));
 static CONFIRM: Script = Script::new(include_str!("../../scripts/log_confirm.lua"));
@@ -68,10 +69,12 @@ impl ChangeLog {
         (Mark { family, id: id.to_owned(), text }, call)
     }
 
-    /// The call behind a change: it is numbered if it was made, and its mark removed.
-    pub(crate) fn confirm(&self, mark: &Mark, was_made: bool) -> Call {
+    /// The call behind a change: if it was made, it is numbered, and announced to who reads lists; its mark is removed.
+    pub(crate) fn confirm(&self, mark: &Mark, was_made: bool, announcer: &Announcer) -> Call {
         let keys = [self.key("sequence"), self.key("marks"), self.key(mark.family.name())];
-        CONFIRM.on(keys).arg(&mark.text).arg(if was_made { mark.id.as_str() } else { "" })
+        let id = if was_made { mark.id.as_str() } else { "" };
+        let notice = Notice::Record { family: mark.family, id: mark.id.as_str().into() };
+        CONFIRM.on(keys).arg(&mark.text).arg(id).arg(announcer.channel()).arg(announcer.message(&notice))
     }
 
     /// Changes after `sequence`, oldest first, at most `limit`; of one family or of all.

@@ -167,7 +167,8 @@ impl RedisRecords {
     async fn finish(&self, under_way: &UnderWay, was_made: bool) -> Result<(), StoreError> {
         let settlement = if was_made { Settlement::Confirm } else { Settlement::Restore };
         let claims = under_way.claims.iter().map(|claim| Uniques::settle(claim, settlement));
-        let calls = std::iter::once(self.log.confirm(&under_way.mark, was_made)).chain(claims).collect();
+        let calls =
+            std::iter::once(self.log.confirm(&under_way.mark, was_made, &self.announcer)).chain(claims).collect();
         self.engine.all(Lane::Request, "finish a change", calls).await.map(drop)
     }
 
