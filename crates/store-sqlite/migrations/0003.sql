@@ -57,3 +57,6 @@ INSERT INTO api_key_trigrams (rowid, text) SELECT number, concat_ws(char(10), na
 
 -- Which keys used a model, by day.
 CREATE INDEX usage_daily_by_model ON usage_daily (model, day, key_id);
+
+-- What one key used, by day, without reading what the others did.
+CREATE INDEX usage_daily_by_key ON usage_daily (key_id, day);
