@@ -33,8 +33,8 @@ const LARGE: Amounts = Amounts { keys: 100_000, accounts: 1000, records: 1_000_0
 /// Enough to see that all of it works.
 const SMALL: Amounts = Amounts { keys: 2000, accounts: 50, records: 10_000 };
 
-/// Requests of each question at each number of connections.
-const REQUESTS: usize = 200;
+/// Requests of each question at each number of connections, unless another number is asked for.
+pub const REQUESTS: usize = 200;
 
 /// Requests at once.
 const CONNECTIONS: [usize; 2] = [1, 4];
@@ -78,28 +78,34 @@ pub struct ListReport {
 /// # Errors
 ///
 /// When the relay does not start, or refuses a question.
-pub async fn measure_lists(relay: &Path, kind: StoreKind, is_quick: bool) -> Result<ListReport, Box<dyn Error>> {
+pub async fn measure_lists(
+    relay: &Path,
+    kind: StoreKind,
+    is_quick: bool,
+    requests: usize,
+) -> Result<ListReport, Box<dyn Error>> {
     let amounts = if is_quick { SMALL } else { LARGE };
     let directory = tempfile::tempdir()?;
     let data = directory.path().join("data");
     let command = RelayCommand::new(relay).env("LOG_LEVEL", "warn");
-    let redis = (kind == StoreKind::Redis).then(|| Arc::new(Mutex::new(RedisServer::start())));
-    let command = match &redis {
-        Some(server) => command.on(StoreServers::Redis(Arc::clone(server))),
+    let redis = (kind == StoreKind::Redis).then(RedisServer::start);
+    let port = redis.as_ref().map(RedisServer::port);
+    let command = match redis {
+        Some(server) => command.on(StoreServers::Redis(Arc::new(Mutex::new(server)))),
         None => command,
     };
     // The first start makes the directory, its secrets and the administrator.
     command.clone().start_on(&data).await?.terminate().await?;
     let begun = Instant::now();
-    match &redis {
+    match port {
         None => fill_sqlite(&data.join("relay.db"), amounts).await?,
-        Some(server) => fill_redis(server.lock().port(), amounts).await?,
+        Some(port) => fill_redis(port, amounts).await?,
     }
     let filling_s = begun.elapsed().as_secs_f64();
     let relay = command.start_on(&data).await?;
-    let figures = ask(&relay, amounts).await?;
+    let figures = ask(&relay, amounts, requests).await?;
     let filled = [amounts.keys, amounts.accounts, amounts.records];
-    let store = if redis.is_some() { "redis" } else { "sqlite" };
+    let store = if port.is_some() { "redis" } else { "sqlite" };
     Ok(ListReport { store, filled, filling_s, figures })
 }
 
@@ -135,7 +141,7 @@ fn now() -> Timestamp {
 }
 
 /// Asks every question, first alone and then from several sides at once.
-async fn ask(relay: &RelayProcess, amounts: Amounts) -> Result<Vec<ListFigures>, Box<dyn Error>> {
+async fn ask(relay: &RelayProcess, amounts: Amounts, requests: usize) -> Result<Vec<ListFigures>, Box<dyn Error>> {
     let admin = AdminClient::sign_in(&relay.base_url(), ADMIN_USERNAME, ADMIN_PASSWORD).await?;
     for number in 0..amounts.accounts {
         admin.create_account(&format!("account {number:04} of bench"), "http://127.0.0.1:9", "sk-bench").await?;
@@ -146,7 +152,7 @@ async fn ask(relay: &RelayProcess, amounts: Amounts) -> Result<Vec<ListFigures>,
         asked(&admin, &path).await?;
         let first_ms = begun.elapsed().as_secs_f64() * 1000.0;
         for connections in CONNECTIONS {
-            let times = measure(&admin, &path, connections).await?;
+            let times = measure(&admin, &path, connections, requests / connections).await?;
             let quantile = |quantile| micros(times.value_at_quantile(quantile)) / 1000.0;
             let (p50_ms, p99_ms) = (quantile(0.5), quantile(0.99));
             figures.push(ListFigures { question, connections, first_ms, p50_ms, p99_ms });
@@ -156,13 +162,18 @@ async fn ask(relay: &RelayProcess, amounts: Amounts) -> Result<Vec<ListFigures>,
 }
 
 /// The time of each request, in nanoseconds.
-async fn measure(admin: &AdminClient, path: &str, connections: usize) -> Result<Histogram<u64>, Box<dyn Error>> {
+async fn measure(
+    admin: &AdminClient,
+    path: &str,
+    connections: usize,
+    requests_each: usize,
+) -> Result<Histogram<u64>, Box<dyn Error>> {
     let mut asking = JoinSet::new();
     for _ in 0..connections {
         let (admin, path) = (admin.clone(), path.to_owned());
         asking.spawn(async move {
             let mut times = Vec::new();
-            for _ in 0..REQUESTS / connections {
+            for _ in 0..requests_each {
                 let begun = Instant::now();
                 asked(&admin, &path).await.map_err(|error| error.to_string())?;
                 times.push(begun.elapsed());

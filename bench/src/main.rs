@@ -3,7 +3,7 @@
 
 use bench::{
     affinity::{self, Cores, Placement, Sides},
-    lists::measure_lists,
+    lists::{REQUESTS, measure_lists},
     measure::{Cell, CellResult, measure},
     memory::{self, MemoryResult},
     plan::{Plan, Scenario},
@@ -19,6 +19,7 @@ const LOAD_THREADS_MAX: usize = 2;
 
 /// Measures the relay beside a bare proxy and the upstream itself.
 #[derive(Parser)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Options {
     /// Measure less: under a minute instead of under ten
     #[arg(long)]
@@ -38,6 +39,9 @@ struct Options {
     /// Measure the administrators' lists in a large installation, and nothing else
     #[arg(long, conflicts_with_all = ["without_relay", "scenario", "connections"])]
     lists: bool,
+    /// Requests of each question to the lists
+    #[arg(long, default_value_t = REQUESTS, requires = "lists")]
+    requests: usize,
     /// Measure only this kind of request; may be given more than once
     #[arg(long, value_enum)]
     scenario: Vec<Scenario>,
@@ -123,7 +127,7 @@ fn run_lists(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut reports = Vec::new();
     for kind in kinds {
         eprintln!("lists, {kind:?}");
-        let report = runtime.block_on(measure_lists(&relay, kind, options.quick))?;
+        let report = runtime.block_on(measure_lists(&relay, kind, options.quick, options.requests))?;
         if !options.json {
             println!("{report}");
         }

@@ -7,6 +7,7 @@ import json
 import os
 import threading
 import urllib.request
+import uuid
 
 import schemathesis
 
@@ -82,11 +83,14 @@ class People:
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """The two who ask stay as they are with their sessions; a cursor is what a list has given, nobody makes one up; and a version
-    keeps its quotes, which are taken off good examples."""
+    """The two who ask stay as they are with their sessions; a good idempotency key is used once; a cursor is what a list has given,
+    nobody makes one up; and a version keeps its quotes, which are taken off good examples."""
     given = case.path_parameters or {}
     if case.method.upper() != "GET" and given.get("id") in kept:
         given["id"] = NOBODY
+    key = (case.headers or {}).get("Idempotency-Key", "")
+    if 1 <= len(key) <= 255 and all("!" <= letter <= "~" for letter in key):
+        case.headers["Idempotency-Key"] = str(uuid.uuid4())
     if case.meta is None or case.meta.generation.mode.is_negative:
         return
     if case.query:

@@ -18,7 +18,7 @@ const FRESH: Duration = Duration::from_secs(10);
 /// How long an answer is given out while the next one is being read: an order is not older than this.
 const KEPT: Duration = Duration::from_secs(60);
 
-/// Answers that are kept at most. One takes some 120 bytes for each key that it names, so a hundred thousand keys take 12 MB.
+/// Answers that are kept at most. One takes some 150 bytes for each key that it names, so a hundred thousand keys take 15 MB.
 const ANSWERS_MAX: usize = 4;
 
 /// A question about all keys.
@@ -33,7 +33,30 @@ pub(crate) enum Question {
 }
 
 /// What is asked for, by the key's id; a key that is not there has none of it.
-pub(crate) type Ranking = HashMap<Arc<str>, i128>;
+pub(crate) struct Ranking {
+    by_id: HashMap<Arc<str>, i128>,
+    /// The same in order, the lowest first; of equal ones the lower id.
+    sorted: Vec<(i128, Arc<str>)>,
+}
+
+impl Ranking {
+    /// Of keys with what each has.
+    pub(crate) fn new(ranks: impl Iterator<Item = (KeyId, i128)>) -> Self {
+        let mut sorted: Vec<_> = ranks.map(|(key, rank)| (rank, Arc::from(key.as_str()))).collect();
+        sorted.sort_unstable();
+        Self { by_id: sorted.iter().map(|(rank, id)| (Arc::clone(id), *rank)).collect(), sorted }
+    }
+
+    /// What the key with this id has of it.
+    pub(crate) fn rank(&self, id: &str) -> Option<i128> {
+        self.by_id.get(id).copied()
+    }
+
+    /// All that have some, the lowest first; of equal ones the lower id.
+    pub(crate) fn sorted(&self) -> &[(i128, Arc<str>)] {
+        &self.sorted
+    }
+}
 
 /// The answers of this node.
 pub(crate) struct KeptRankings {
@@ -101,16 +124,18 @@ impl Answers {
 
     async fn read(&self, question: Question, _turn: OwnedMutexGuard<()>) -> Result<Arc<Ranking>, StoreError> {
         let read_at = Instant::now();
-        let ranking: Ranking = match &question {
+        let ranking = match &question {
             Question::LastUse => {
                 let uses = self.source.last_uses().await?;
-                uses.into_iter().map(|(key, at)| (id(&key), at.as_ms().into())).collect()
+                Ranking::new(uses.into_iter().map(|(key, at)| (key, at.as_ms().into())))
             }
             Question::RatedCost(days) => {
-                self.source.rated_costs(*days).await?.into_iter().map(|(key, cost)| (id(&key), cost.0)).collect()
+                let costs = self.source.rated_costs(*days).await?;
+                Ranking::new(costs.into_iter().map(|(key, cost)| (key, cost.0)))
             }
             Question::OfModel(model, days) => {
-                self.source.keys_of_model(model, *days).await?.into_iter().map(|key| (id(&key), 1)).collect()
+                let keys = self.source.keys_of_model(model, *days).await?;
+                Ranking::new(keys.into_iter().map(|key| (key, 1)))
             }
         };
         let ranking = Arc::new(ranking);
@@ -122,10 +147,6 @@ impl Answers {
         kept.insert(question, Answer { ranking: Arc::clone(&ranking), read_at });
         Ok(ranking)
     }
-}
-
-fn id(key: &KeyId) -> Arc<str> {
-    key.as_str().into()
 }
 
 #[cfg(test)]
@@ -165,7 +186,7 @@ mod tests {
 
     /// Which time the source was asked for the answer that is given.
     async fn asked(kept: &KeptRankings, question: Question) -> i128 {
-        kept.get(question).await.expect("an answer")[key().as_str()]
+        kept.get(question).await.expect("an answer").rank(key().as_str()).expect("a rank")
     }
 
     #[tokio::test(start_paused = true)]

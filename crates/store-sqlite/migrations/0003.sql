@@ -129,3 +129,6 @@ CREATE TABLE idempotency_key (
     expires_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX idempotency_key_by_end ON idempotency_key (expires_at);
+
+-- What one key used, by day, without reading what the others did.
+CREATE INDEX usage_daily_by_key ON usage_daily (key_id, day);

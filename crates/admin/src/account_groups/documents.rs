@@ -28,7 +28,7 @@ pub(crate) struct NewAccountGroup {
 pub(crate) struct AccountGroupPatch {
     /// What people call it; cannot be cleared.
     #[serde(default)]
-    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
+    #[schema(value_type = String, min_length = 1, max_length = 100)]
     name: Patch<String>,
     /// A note.
     #[serde(default)]

@@ -1,5 +1,6 @@
 //! Lists of keys by what the books say: in the order of last use or of rated cost, and only of keys that used a model.
 //!
+//! The keys that come next by rank are looked at first; only where few of them belong to the list are all keys of the list ranked.
 //! What keys there are is read from the records each time; when they were used and what they cost is as old as
 //! [`KeptRankings`](crate::rankings::KeptRankings) lets it be.
 
@@ -63,18 +64,14 @@ pub(super) async fn page(plane: &Plane, query: ListQuery, books: Books) -> Resul
     }
     let search = listing::search(query.search.clone())?;
     let selection = Selection { family: Family::ApiKey, filters: query.filters.clone(), search };
-    let mut ids = plane.store().records.ids(&selection).await?;
     plane.given.books.delivered().await;
     let users = match books.model {
         Some(model) => Some(plane.rankings.get(model).await?),
         None => None,
     };
-    if let Some(users) = &users {
-        ids.retain(|id| users.contains_key(id));
-    }
     match (books.order, users) {
-        (Some(order), _) => by_rank(plane, &query, &selection, order, ids).await,
-        (None, Some(users)) => by_column(plane, &query, selection, &users, &ids).await,
+        (Some(order), users) => by_rank(plane, &query, &selection, order, users.as_deref()).await,
+        (None, Some(users)) => by_column(plane, &query, selection, &users).await,
         (None, None) => listing::page(plane, &[Family::ApiKey], query).await,
     }
 }
@@ -85,21 +82,76 @@ async fn by_rank(
     query: &ListQuery,
     selection: &Selection,
     order: Question,
-    ids: Vec<Arc<str>>,
+    users: Option<&Ranking>,
 ) -> Result<Listed<ApiKey>, Refusal> {
     let limit = listing::limit(query.limit)?;
     let list = format!("{order:?}.{:?}", query.order.direction);
     let after = query.cursor.as_deref().map(|text| cursor::read::<(Option<i128>, String)>(&list, text)).transpose()?;
-    let after = after.map(|(rank, id)| (rank, id.into()));
+    let after: Option<Place> = after.map(|(rank, id)| (rank, id.into()));
     let ranking = plane.rankings.get(order).await?;
-    let ranked = ids.into_iter().map(|id| (ranking.get(&id).copied(), id));
-    let (places, more) = first(ranked, after.as_ref(), query.order.direction, limit);
-    let next_cursor = places.last().filter(|_| more).map(|(rank, id)| cursor::write(&list, &(rank, &**id)));
-    let ids: Vec<_> = places.into_iter().map(|(_, id)| id).collect();
-    // Of what was changed since the ids were read, what still belongs here is shown.
-    let mut rows = plane.store().records.get_all(Family::ApiKey, &ids).await?;
-    rows.retain(|row| places::chooses(selection, row));
+    let candidates = candidates(&ranking, after.as_ref(), query.order.direction);
+    let (rows, more) = match highest(plane, selection, users, &candidates, limit).await? {
+        Some(rows) => (rows, true),
+        None => {
+            let mut ids = plane.store().records.ids(selection).await?;
+            ids.retain(|id| users.is_none_or(|users| users.rank(id).is_some()));
+            let ranked = ids.into_iter().map(|id| (ranking.rank(&id), id));
+            let (places, more) = first(ranked, after.as_ref(), query.order.direction, limit);
+            let ids: Vec<_> = places.into_iter().map(|(_, id)| id).collect();
+            (plane.store().records.get_all(Family::ApiKey, &ids).await?, more)
+        }
+    };
+    let next_cursor = rows.last().filter(|_| more).map(|row| cursor::write(&list, &(ranking.rank(&row.id), &row.id)));
     Ok(Listed { records: records(&rows)?, next_cursor })
+}
+
+/// The ids that come next by rank, as far as a page may be found among them: none where keys without a rank come next.
+fn candidates(ranking: &Ranking, after: Option<&Place>, direction: Direction) -> Vec<Arc<str>> {
+    let sorted = ranking.sorted();
+    let after = match (after, direction) {
+        (None, Direction::Descending) => {
+            return sorted.iter().rev().take(FEW_MAX).map(|(_, id)| Arc::clone(id)).collect();
+        }
+        (Some((Some(rank), id)), _) => (*rank, Arc::clone(id)),
+        (None, Direction::Ascending) | (Some((None, _)), _) => return Vec::new(),
+    };
+    match direction {
+        Direction::Ascending => {
+            let begin = sorted.partition_point(|place| *place <= after);
+            sorted[begin..].iter().take(FEW_MAX).map(|(_, id)| Arc::clone(id)).collect()
+        }
+        Direction::Descending => {
+            let end = sorted.partition_point(|place| *place < after);
+            sorted[..end].iter().rev().take(FEW_MAX).map(|(_, id)| Arc::clone(id)).collect()
+        }
+    }
+}
+
+/// The rows of a page that more rows follow, if they are among `candidates`: then no other key need be looked at.
+async fn highest(
+    plane: &Plane,
+    selection: &Selection,
+    users: Option<&Ranking>,
+    candidates: &[Arc<str>],
+    limit: usize,
+) -> Result<Option<Vec<Row>>, Refusal> {
+    let ids = candidates.iter().filter(|id| users.is_none_or(|users| users.rank(id).is_some()));
+    let ids: Vec<_> = ids.cloned().collect();
+    let mut rows: Vec<Row> = Vec::new();
+    for some in ids.chunks(step(limit)) {
+        rows.extend(plane.store().records.get_all(Family::ApiKey, some).await?);
+        rows.retain(|row| places::chooses(selection, row));
+        if rows.len() > limit {
+            rows.truncate(limit);
+            return Ok(Some(rows));
+        }
+    }
+    Ok(None)
+}
+
+/// Rows that are read at once on the way to a page of `limit`: twice as many, so that most pages take one step.
+fn step(limit: usize) -> usize {
+    (2 * limit).clamp(100, PAGE_MAX)
 }
 
 /// The first `limit` places behind `after`, and whether there are more. Keys without a rank stand where the lowest would.
@@ -124,27 +176,30 @@ fn first(
     (places, more)
 }
 
-/// A page in the order of a column, of the keys that are in `users`; `ids` are those of the list that are.
+/// A page in the order of a column, of the keys that are in `users`.
 async fn by_column(
     plane: &Plane,
     query: &ListQuery,
     selection: Selection,
     users: &Ranking,
-    ids: &[Arc<str>],
 ) -> Result<Listed<ApiKey>, Refusal> {
     let (limit, place) = (listing::limit(query.limit)?, query.order.place());
     let after = query.cursor.as_deref().map(|text| listing::read_cursor(&place, text)).transpose()?;
     let (order, direction) = (query.order.column, query.order.direction);
-    let Selection { family, filters, search } = selection;
+    let Selection { family, filters, search } = selection.clone();
     let question = PageQuery { family, filters, search, order, direction, after, limit };
-    let (rows, more) =
-        if ids.len() > FEW_MAX { walked(plane, question, users).await? } else { sorted(plane, &question, ids).await? };
+    let (rows, more) = if users.sorted().len() <= FEW_MAX {
+        let ids = users.sorted().iter().map(|(_, id)| Arc::clone(id)).collect();
+        sorted(plane, &question, ids).await?
+    } else {
+        walked(plane, question, &selection, users).await?
+    };
     let next_cursor = rows.last().filter(|_| more).map(|row| listing::write_cursor(&place, row, order));
     Ok(Listed { records: records(&rows)?, next_cursor })
 }
 
 /// The rows of a page of few keys, and whether more come: all are read and sorted.
-async fn sorted(plane: &Plane, question: &PageQuery, ids: &[Arc<str>]) -> Result<(Vec<Row>, bool), Refusal> {
+async fn sorted(plane: &Plane, question: &PageQuery, ids: Vec<Arc<str>>) -> Result<(Vec<Row>, bool), Refusal> {
     let mut rows = Vec::with_capacity(ids.len());
     for some in ids.chunks(PAGE_MAX) {
         rows.extend(plane.store().records.get_all(question.family, some).await?);
@@ -153,20 +208,35 @@ async fn sorted(plane: &Plane, question: &PageQuery, ids: &[Arc<str>]) -> Result
     Ok((page.into_iter().cloned().collect(), more))
 }
 
-/// The rows of a page of many keys, and whether more come: the list is walked through, and those in `users` are taken.
-async fn walked(plane: &Plane, question: PageQuery, users: &Ranking) -> Result<(Vec<Row>, bool), Refusal> {
+/// The rows of a page of many keys, and whether more come: the list is walked through, and those in `users` are taken. Where that
+/// takes long, it is first found out how many there are.
+async fn walked(
+    plane: &Plane,
+    question: PageQuery,
+    selection: &Selection,
+    users: &Ranking,
+) -> Result<(Vec<Row>, bool), Refusal> {
     let limit = question.limit;
-    let mut step = PageQuery { limit: PAGE_MAX, ..question };
-    let mut rows: Vec<Row> = Vec::new();
+    let mut next = PageQuery { limit: step(limit), ..question.clone() };
+    let (mut rows, mut looked_at): (Vec<Row>, usize) = (Vec::new(), 0);
     loop {
-        let page = plane.store().records.page(&step).await?;
-        rows.extend(page.rows.into_iter().filter(|row| users.contains_key(row.id.as_str())));
+        let page = plane.store().records.page(&next).await?;
+        let before = looked_at;
+        looked_at += page.rows.len();
+        rows.extend(page.rows.into_iter().filter(|row| users.rank(&row.id).is_some()));
         let more = rows.len() > limit;
         if more || page.next.is_none() {
             rows.truncate(limit);
             return Ok((rows, more));
         }
-        step.after = page.next;
+        if before <= FEW_MAX && looked_at > FEW_MAX {
+            let mut ids = plane.store().records.ids(selection).await?;
+            ids.retain(|id| users.rank(id).is_some());
+            if ids.len() <= FEW_MAX {
+                return sorted(plane, &question, ids).await;
+            }
+        }
+        next.after = page.next;
     }
 }
 
@@ -177,6 +247,7 @@ fn records(rows: &[Row]) -> Result<Vec<Versioned<ApiKey>>, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::KeyId;
 
     fn place((rank, id): (Option<i128>, &str)) -> Place {
         (rank, id.into())
@@ -194,5 +265,19 @@ mod tests {
         assert_eq!(told(Direction::Ascending, None, 3), ("adb".to_owned(), true));
         assert_eq!(told(Direction::Descending, Some(&place((Some(5), "e"))), 2), ("bd".to_owned(), true));
         assert_eq!(told(Direction::Descending, Some(&place((None, "d"))), 2), ("a".to_owned(), false));
+    }
+
+    #[test]
+    fn the_candidates_are_those_that_come_next_by_rank() {
+        let ranks = [("b", 5), ("c", 7), ("e", 5)].map(|(id, rank)| (KeyId::parse(id).expect("an id"), rank));
+        let ranking = Ranking::new(ranks.into_iter());
+        let told = |after: Option<(Option<i128>, &str)>, direction| {
+            candidates(&ranking, after.map(place).as_ref(), direction).concat()
+        };
+        assert_eq!(told(None, Direction::Descending), "ceb");
+        assert_eq!(told(Some((Some(5), "e")), Direction::Descending), "b");
+        assert_eq!(told(Some((Some(5), "b")), Direction::Ascending), "ec");
+        assert_eq!(told(None, Direction::Ascending), "");
+        assert_eq!(told(Some((None, "a")), Direction::Ascending), "");
     }
 }

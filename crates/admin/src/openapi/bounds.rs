@@ -78,7 +78,7 @@ pub(super) fn write(name: &str, schema: &mut RefOr<Schema>) {
         }
         Schema::Array(array) => {
             array.max_items.get_or_insert(WORDS_MAX);
-            array.unique_items |= matches!(name, "ids" | "members");
+            array.unique_items |= name == "ids";
             if let ArrayItems::RefOrSchema(items) = &mut array.items {
                 write(name, items);
             }

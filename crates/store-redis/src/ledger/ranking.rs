@@ -47,7 +47,7 @@ impl Rankings for RedisLedger {
         let mut costs = Vec::with_capacity(keys.len());
         for (key, reply) in keys.into_iter().zip(replies) {
             let spans = parsed::<Vec<Option<i64>>>(OPERATION, reply)?;
-            let cost = spans.into_iter().flatten().reduce(|sum, cost| sum.saturating_add(cost));
+            let cost = spans.into_iter().flatten().reduce(i64::saturating_add);
             costs.extend(cost.map(|cost| (key, NanoUsd(cost.into()))));
         }
         Ok(costs)
