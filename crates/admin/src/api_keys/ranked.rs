@@ -90,16 +90,15 @@ async fn by_rank(
     let after: Option<Place> = after.map(|(rank, id)| (rank, id.into()));
     let ranking = plane.rankings.get(order).await?;
     let candidates = candidates(&ranking, after.as_ref(), query.order.direction);
-    let (rows, more) = match highest(plane, selection, users, &candidates, limit).await? {
-        Some(rows) => (rows, true),
-        None => {
-            let mut ids = plane.store().records.ids(selection).await?;
-            ids.retain(|id| users.is_none_or(|users| users.rank(id).is_some()));
-            let ranked = ids.into_iter().map(|id| (ranking.rank(&id), id));
-            let (places, more) = first(ranked, after.as_ref(), query.order.direction, limit);
-            let ids: Vec<_> = places.into_iter().map(|(_, id)| id).collect();
-            (plane.store().records.get_all(Family::ApiKey, &ids).await?, more)
-        }
+    let (rows, more) = if let Some(rows) = highest(plane, selection, users, &candidates, limit).await? {
+        (rows, true)
+    } else {
+        let mut ids = plane.store().records.ids(selection).await?;
+        ids.retain(|id| users.is_none_or(|users| users.rank(id).is_some()));
+        let ranked = ids.into_iter().map(|id| (ranking.rank(&id), id));
+        let (places, more) = first(ranked, after.as_ref(), query.order.direction, limit);
+        let ids: Vec<_> = places.into_iter().map(|(_, id)| id).collect();
+        (plane.store().records.get_all(Family::ApiKey, &ids).await?, more)
     };
     let next_cursor = rows.last().filter(|_| more).map(|row| cursor::write(&list, &(ranking.rank(&row.id), &row.id)));
     Ok(Listed { records: records(&rows)?, next_cursor })
