@@ -1,23 +1,33 @@
 """Who asks, while schemathesis tries the control plane: an owner for `/admin`, a user for `/user`, nobody where one signs in.
 
-The names and passwords come from the environment (`RELAY_ADMIN`, `RELAY_ADMIN_PASSWORD`); the user is added by this file.
+The owner's name and password come from the environment (`RELAY_ADMIN`, `RELAY_ADMIN_PASSWORD`); all others are added by this file.
+The relay has to trust one proxy (`TRUST_PROXY=1`).
 """
 
+import ipaddress
 import json
 import os
+import random
 import threading
 import urllib.request
 import uuid
 
 import schemathesis
 
-ADMIN = os.environ["RELAY_ADMIN"], os.environ["RELAY_ADMIN_PASSWORD"]
-USER = "contract@example.com", "a password of the contract's user"
+# Who asks, by plane. The guesses at passwords that are made up are charged to them, so that others end sessions.
+ASKING = {
+    "admin": (os.environ["RELAY_ADMIN"], os.environ["RELAY_ADMIN_PASSWORD"]),
+    "user": ("contract@example.com", "a password of the contract's user"),
+}
+LEAVING = {
+    "admin": ("leaving", "a password of who leaves"),
+    "user": ("leaving@example.com", "a password of who leaves"),
+}
 
 # No record has this id.
 NOBODY = "0198c0de-0000-7000-8000-000000000001"
 
-# Operations that end the session they come by, or all: each is asked by a session of its own.
+# Operations that end the session they come by, or all of one person.
 ENDING = {
     ("DELETE", "/admin/session"),
     ("DELETE", "/admin/sessions"),
@@ -40,24 +50,27 @@ def call(base, method, path, document, token=None):
         return json.load(answer)
 
 
-def sign_in(base, plane):
-    if plane == "admin":
-        return call(base, "POST", "/admin/session", {"username": ADMIN[0], "password": ADMIN[1]})["token"]
-    return call(base, "POST", "/user/session", {"email": USER[0], "password": USER[1]})["token"]
+def sign_in(base, plane, person):
+    name = "username" if plane == "admin" else "email"
+    return call(base, "POST", f"/{plane}/session", {name: person[0], "password": person[1]})["token"]
 
 
 def session(base, plane):
-    """The session that `plane` is asked by; it and its person are kept from every change."""
+    """The session that `plane` is asked by. Whoever asks, and their sessions, are kept from every change."""
     with lock:
-        if not kept:
-            admin = sign_in(base, "admin")
-            added = {"email": USER[0], "name": "Contract", "password": USER[1], "keys_max": 1000}
-            kept.add(call(base, "GET", "/admin/me", None, admin)["id"])
-            kept.add(call(base, "POST", "/admin/users", added, admin)["id"])
-        if plane not in tokens:
-            tokens[plane] = sign_in(base, plane)
-            sessions = call(base, "GET", f"/{plane}/sessions", None, tokens[plane])["items"]
-            kept.update(session["id"] for session in sessions)
+        if not tokens:
+            admin = sign_in(base, "admin", ASKING["admin"])
+            added = [call(base, "GET", "/admin/me", None, admin)]
+            for email, password in (ASKING["user"], LEAVING["user"]):
+                user = {"email": email, "name": "Contract", "password": password, "keys_max": 1000}
+                added.append(call(base, "POST", "/admin/users", user, admin))
+            username, password = LEAVING["admin"]
+            leaving = {"username": username, "role": "owner", "password": password}
+            added.append(call(base, "POST", "/admin/admins", leaving, admin))
+            tokens.update(admin=admin, user=sign_in(base, "user", ASKING["user"]))
+            for asked, token in tokens.items():
+                added.extend(call(base, "GET", f"/{asked}/sessions", None, token)["items"])
+            kept.update(one["id"] for one in added)
         return tokens[plane]
 
 
@@ -70,11 +83,8 @@ class People:
     def get(self, case, context):
         base, plane = base_of(case), case.operation.path.split("/")[1]
         token = session(base, plane)
-        if (case.method.upper(), case.operation.path) not in ENDING:
-            return token
-        # It may end all others.
-        tokens.pop(plane, None)
-        return sign_in(base, plane)
+        ends = (case.method.upper(), case.operation.path) in ENDING
+        return sign_in(base, plane, LEAVING[plane]) if ends else token
 
     def set(self, case, data, context):
         case.headers = case.headers or {}
@@ -83,11 +93,15 @@ class People:
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    """The two who ask stay as they are with their sessions; a good idempotency key is used once; a cursor is what a list has given,
-    nobody makes one up; and a version keeps its quotes, which are taken off good examples."""
+    """Who asks stays as they are with their sessions; wrong passwords come from elsewhere, so that nobody has to wait; a good
+    idempotency key is used once; a cursor is what a list has given, nobody makes one up; and a version keeps its quotes, which are
+    taken off good examples."""
     given = case.path_parameters or {}
     if case.method.upper() != "GET" and given.get("id") in kept:
         given["id"] = NOBODY
+    if case.operation.path.endswith("/session") and case.method.upper() == "POST":
+        elsewhere = str(ipaddress.IPv4Address(random.getrandbits(32)))
+        case.headers["X-Forwarded-For"] = elsewhere
     key = (case.headers or {}).get("Idempotency-Key", "")
     if 1 <= len(key) <= 255 and all("!" <= letter <= "~" for letter in key):
         case.headers["Idempotency-Key"] = str(uuid.uuid4())

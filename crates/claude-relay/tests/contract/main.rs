@@ -19,6 +19,11 @@ const EXAMPLES: &str = "10";
 
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/contract");
 
+/// A relay that believes who tries it where wrong passwords come from.
+fn behind_a_proxy() -> RelayCommand {
+    RelayCommand::new(env!("CARGO_BIN_EXE_claude-relay")).env("TRUST_PROXY", "1")
+}
+
 /// Tries every operation of `relay`.
 async fn try_everything(relay: &RelayProcess) {
     let base = relay.base_url();
@@ -45,12 +50,11 @@ async fn try_everything(relay: &RelayProcess) {
 
 #[tokio::test]
 async fn every_operation_answers_as_its_document_says_on_the_embedded_store() {
-    try_everything(&RelayProcess::start(env!("CARGO_BIN_EXE_claude-relay")).await.unwrap()).await;
+    try_everything(&behind_a_proxy().start().await.unwrap()).await;
 }
 
 #[tokio::test]
 async fn every_operation_answers_as_its_document_says_on_redis() {
     let servers = StoreServers::Redis(Arc::new(Mutex::new(RedisServer::start())));
-    let relay = RelayCommand::new(env!("CARGO_BIN_EXE_claude-relay")).on(servers).start().await.unwrap();
-    try_everything(&relay).await;
+    try_everything(&behind_a_proxy().on(servers).start().await.unwrap()).await;
 }
