@@ -49,12 +49,11 @@ fn text(name: &str) -> Option<Text> {
         }
         "cursor" => Text::Like(CURSOR, cursor::CURSOR_BYTES_MAX),
         "from" | "to" => Text::Like(WHEN, 40),
-        "by" => Text::UpTo(WORD_BYTES_MAX),
         "model" | "restricted_models" => Text::Like(MODEL, texts::MODEL_BYTES_MAX),
         "name" => Text::Like(LINE, texts::NAME_CHARS_MAX),
         "description" => Text::Like(NOTE, texts::DESCRIPTION_CHARS_MAX),
         "username" => Text::Like(LINE, texts::USERNAME_CHARS_MAX),
-        "platform" => Text::UpTo(WORD_BYTES_MAX),
+        "by" | "platform" => Text::UpTo(WORD_BYTES_MAX),
         "tag" | "tags" => Text::Like(LINE, texts::TAG_CHARS_MAX),
         _ => return None,
     })
@@ -65,7 +64,7 @@ pub(super) fn write(name: &str, schema: &mut RefOr<Schema>) {
     let RefOr::T(schema) = schema else { return };
     match schema {
         Schema::Object(object) => {
-            let is = |wanted| is_type(&object.schema_type, wanted);
+            let is = |wanted| is_type(&object.schema_type, &wanted);
             if is(Type::String) {
                 bound_text(name, object);
             } else if is(Type::Integer) {
@@ -90,10 +89,10 @@ pub(super) fn write(name: &str, schema: &mut RefOr<Schema>) {
     }
 }
 
-fn is_type(types: &SchemaType, wanted: Type) -> bool {
+fn is_type(types: &SchemaType, wanted: &Type) -> bool {
     match types {
-        SchemaType::Type(only) => *only == wanted,
-        SchemaType::Array(several) => several.contains(&wanted),
+        SchemaType::Type(only) => only == wanted,
+        SchemaType::Array(several) => several.contains(wanted),
         SchemaType::AnyValue => false,
     }
 }
@@ -118,6 +117,6 @@ fn bound_text(name: &str, object: &mut Object) {
 /// Whole numbers are read as what their format says; none of 32 bits is below zero.
 fn bound_number(object: &mut Object) {
     let is_short = object.format == Some(SchemaFormat::KnownFormat(KnownFormat::Int32));
-    let most = if is_short { u32::MAX as usize } else { i64::MAX as usize };
+    let most = if is_short { u32::MAX as usize } else { isize::MAX.unsigned_abs() };
     object.maximum.get_or_insert(Number::UInt(most));
 }

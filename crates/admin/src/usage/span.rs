@@ -91,11 +91,11 @@ impl Span {
         // A default span that begins before the first year is cut.
         let first = &HOUR_FIRST[..to.len().min(HOUR_FIRST.len())];
         let span = Self { period, from: from.max(first.to_owned()), to };
-        span.as_kept(is_given, today)
+        span.where_kept(is_given, today)
     }
 
     /// The span, if its buckets are kept; a default beginning is moved to the first that is.
-    fn as_kept(mut self, is_given: bool, today: &Today<'_>) -> Result<Self, Refusal> {
+    fn where_kept(mut self, is_given: bool, today: &Today<'_>) -> Result<Self, Refusal> {
         let Some(first) = first_kept(self.period, today) else { return Ok(self) };
         if self.to < first || (is_given && self.from < first) {
             let name = if is_given { "from" } else { "to" };
