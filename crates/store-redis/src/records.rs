@@ -104,8 +104,7 @@ impl Records for RedisRecords {
         checks::page(query)?;
         let mut tries = 0;
         loop {
-            let question = query.clone();
-            let selection = self.mirrors.look(query.family, move |rows| rows.select(&question)).await?;
+            let selection = self.mirrors.page(query.clone()).await?;
             let rows = self.rows(query.family, selection.rows.iter().map(|(id, _)| id)).await?;
             tries += 1;
             let is_one_moment = selection
@@ -122,7 +121,7 @@ impl Records for RedisRecords {
     async fn count(&self, family: Family, filters: &[Filter]) -> Result<u64, StoreError> {
         checks::filters(family, filters)?;
         let filters = filters.to_vec();
-        self.mirrors.look(family, move |rows| rows.count(&filters)).await
+        self.mirrors.look(family, move |rows| rows.count(family, &filters)).await
     }
 
     async fn ids(&self, selection: &Selection) -> Result<Vec<Arc<str>>, StoreError> {

@@ -7,31 +7,43 @@ use crate::{
 use std::{
     borrow::Cow,
     cmp::Ordering,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeSet, HashMap},
 };
 
 /// A record as far as a list looks at it.
 pub trait Listed {
+    /// Where such a record has what is in a column: looked up once for each question.
+    type Place: Copy;
+
     /// Its id.
     fn id(&self) -> &str;
 
-    /// The value of a listed column; none where it lacks it.
-    fn value(&self, column: &str) -> Option<&Value>;
+    /// The place of a listed column.
+    fn place(family: Family, column: &'static str) -> Self::Place;
 
-    /// The items of a column that is listed by them, each once.
-    fn items(&self, column: &str) -> impl Iterator<Item = Cow<'_, str>>;
+    /// The value in a place; none where it lacks it.
+    fn value(&self, place: Self::Place) -> Option<&Value>;
+
+    /// The items in the place of a column that is listed by them, each once.
+    fn items(&self, place: Self::Place) -> impl Iterator<Item = Cow<'_, str>>;
 }
 
 impl Listed for Row {
+    type Place = &'static str;
+
     fn id(&self) -> &str {
         &self.id
     }
 
-    fn value(&self, column: &str) -> Option<&Value> {
+    fn place(_: Family, column: &'static str) -> &'static str {
+        column
+    }
+
+    fn value(&self, column: &'static str) -> Option<&Value> {
         self.fields.get(column)
     }
 
-    fn items(&self, column: &str) -> impl Iterator<Item = Cow<'_, str>> {
+    fn items(&self, column: &'static str) -> impl Iterator<Item = Cow<'_, str>> {
         items_of(self.fields.get(column)).into_iter().map(Cow::Owned)
     }
 }
@@ -46,14 +58,14 @@ pub fn items_of(value: Option<&Value>) -> BTreeSet<String> {
 
 /// The records of the page that `query` asks for, in order, and whether more come behind them. Costs one look at each record.
 pub fn page<'a, R: Listed + 'a>(query: &PageQuery, rows: impl Iterator<Item = &'a R>) -> (Vec<&'a R>, bool) {
-    let search = Search::new(query.family, query.search.as_deref());
+    let choice = Choice::new(query.family, &query.filters, query.search.as_deref());
+    let order = R::place(query.family, query.order);
     let after = query.after.as_ref().map(|after| (after.value.as_ref(), after.id.as_str()));
     // Each place is looked up once: sorting asks for them many times.
-    let places = rows.map(|row| ((row.value(query.order), row.id()), row));
+    let places = rows.map(|row| ((row.value(order), row.id()), row));
     let is_after = |place| after.is_none_or(|after| compare(query, place, after) == Ordering::Greater);
-    let mut passing: Vec<_> =
-        places.filter(|(place, row)| is_after(*place) && passes(&query.filters, *row) && search.finds(*row)).collect();
-    let by_place = |a: &(Place<'a>, &R), b: &(Place<'a>, &R)| compare(query, a.0, b.0);
+    let mut passing: Vec<_> = places.filter(|(place, row)| is_after(*place) && choice.takes(*row)).collect();
+    let by_place = |a: &(Rank<'a>, &R), b: &(Rank<'a>, &R)| compare(query, a.0, b.0);
     let more = passing.len() > query.limit;
     if more {
         passing.select_nth_unstable_by(query.limit - 1, by_place);
@@ -63,69 +75,93 @@ pub fn page<'a, R: Listed + 'a>(query: &PageQuery, rows: impl Iterator<Item = &'
     (passing.into_iter().map(|(_, row)| row).collect(), more)
 }
 
+/// The same of `rows` that stand in the order that is asked for, the first behind the page before: no more of them are looked at
+/// than the page needs.
+pub fn page_in_order<'a, R: Listed + 'a>(query: &PageQuery, rows: impl Iterator<Item = &'a R>) -> (Vec<&'a R>, bool) {
+    let choice = Choice::new(query.family, &query.filters, query.search.as_deref());
+    let mut passing = rows.filter(|row| choice.takes(*row));
+    let page = passing.by_ref().take(query.limit).collect();
+    (page, passing.next().is_some())
+}
+
 /// The records that `selection` chooses.
 pub fn chosen<'a, R: Listed + 'a>(
     selection: &Selection,
     rows: impl Iterator<Item = &'a R>,
 ) -> impl Iterator<Item = &'a R> {
-    let search = Search::new(selection.family, selection.search.as_deref());
-    rows.filter(move |row| passes(&selection.filters, *row) && search.finds(*row))
+    let choice = Choice::new(selection.family, &selection.filters, selection.search.as_deref());
+    rows.filter(move |row| choice.takes(*row))
 }
 
 /// Whether `selection` chooses `row`.
 pub fn chooses<R: Listed>(selection: &Selection, row: &R) -> bool {
-    passes(&selection.filters, row) && Search::new(selection.family, selection.search.as_deref()).finds(row)
+    Choice::new(selection.family, &selection.filters, selection.search.as_deref()).takes(row)
+}
+
+/// How many records of `family` pass `filters`.
+pub fn count<'a, R: Listed + 'a>(family: Family, filters: &[Filter], rows: impl Iterator<Item = &'a R>) -> u64 {
+    let choice = Choice::new(family, filters, None);
+    rows.filter(|row| choice.takes(*row)).count() as u64
 }
 
 /// The items that `query` asks for, in the order of their bytes.
 pub fn items<'a, R: Listed + 'a>(query: &ItemsQuery, rows: impl Iterator<Item = &'a R>) -> Vec<ItemCount> {
-    let mut counts: BTreeMap<Cow<'a, str>, u64> = BTreeMap::new();
-    for item in rows.filter(|row| passes(&query.filters, *row)).flat_map(|row| row.items(query.column)) {
+    let choice = Choice::new(query.family, &query.filters, None);
+    let place = R::place(query.family, query.column);
+    let mut counts: HashMap<Cow<'a, str>, u64> = HashMap::new();
+    for item in rows.filter(|row| choice.takes(*row)).flat_map(|row| row.items(place)) {
         *counts.entry(item).or_default() += 1;
     }
     let search = query.search.as_deref().unwrap_or_default();
     let asked_for = counts.into_iter().filter(|(item, _)| {
         query.after.as_deref().is_none_or(|after| &**item > after) && contains(item.as_bytes(), search.as_bytes())
     });
-    asked_for.take(query.limit).map(|(item, records)| ItemCount { item: item.into_owned(), records }).collect()
+    let mut asked_for: Vec<_> = asked_for.collect();
+    asked_for.sort_unstable();
+    asked_for.truncate(query.limit);
+    asked_for.into_iter().map(|(item, records)| ItemCount { item: item.into_owned(), records }).collect()
 }
 
-/// Whether `row` passes all of `filters`.
-pub fn passes<R: Listed>(filters: &[Filter], row: &R) -> bool {
-    filters.iter().all(|filter| {
-        if filter.comparison == Comparison::Contains {
-            let Value::Text(item) = &filter.value else { return false };
-            return row.items(filter.column).any(|held| held == item.as_str());
+/// What chooses records, the places of its columns known: filters, and a text that is looked for in the family's searched columns.
+struct Choice<'a, R: Listed> {
+    filters: Vec<(R::Place, &'a Filter)>,
+    search: Option<(&'a str, Vec<R::Place>)>,
+}
+
+impl<'a, R: Listed> Choice<'a, R> {
+    fn new(family: Family, filters: &'a [Filter], search: Option<&'a str>) -> Self {
+        let searched = || family.entry().columns.iter().filter(|column| column.listing == Listing::Searched);
+        let places = || searched().map(|column| R::place(family, column.name)).collect();
+        Self {
+            filters: filters.iter().map(|filter| (R::place(family, filter.column), filter)).collect(),
+            search: search.map(|text| (text, places())),
         }
-        let value = row.value(filter.column);
-        match filter.comparison {
-            Comparison::Equal => value == Some(&filter.value),
-            Comparison::NotEqual => value != Some(&filter.value),
-            Comparison::Less => value.is_some_and(|value| *value < filter.value),
-            Comparison::AtLeast => value.is_some_and(|value| *value >= filter.value),
-            Comparison::Contains => false,
-        }
-    })
-}
-
-/// A text that is looked for in a family's searched columns; none finds every record.
-struct Search<'a> {
-    text: Option<&'a str>,
-    columns: Vec<&'static str>,
-}
-
-impl<'a> Search<'a> {
-    fn new(family: Family, text: Option<&'a str>) -> Self {
-        let columns = family.entry().columns.iter().filter(|column| column.listing == Listing::Searched);
-        Self { text, columns: columns.map(|column| column.name).collect() }
     }
 
-    fn finds<R: Listed>(&self, row: &R) -> bool {
-        let Some(text) = self.text else { return true };
-        self.columns.iter().any(|column| match row.value(column) {
+    /// Whether `row` passes all filters and has the text.
+    fn takes(&self, row: &R) -> bool {
+        self.filters.iter().all(|&(place, filter)| passes(place, filter, row)) && self.finds(row)
+    }
+
+    fn finds(&self, row: &R) -> bool {
+        let Some((text, places)) = &self.search else { return true };
+        places.iter().any(|&place| match row.value(place) {
             Some(Value::Text(held)) => contains(held.as_bytes(), text.as_bytes()),
             _ => false,
         })
+    }
+}
+
+fn passes<R: Listed>(place: R::Place, filter: &Filter, row: &R) -> bool {
+    match filter.comparison {
+        Comparison::Equal => row.value(place) == Some(&filter.value),
+        Comparison::NotEqual => row.value(place) != Some(&filter.value),
+        Comparison::Less => row.value(place).is_some_and(|value| *value < filter.value),
+        Comparison::AtLeast => row.value(place).is_some_and(|value| *value >= filter.value),
+        Comparison::Contains => match &filter.value {
+            Value::Text(item) => row.items(place).any(|held| held == item.as_str()),
+            Value::Integer(_) => false,
+        },
     }
 }
 
@@ -141,9 +177,9 @@ fn contains(text: &[u8], search: &[u8]) -> bool {
 }
 
 /// What orders a record: its value of the ordering column, then its id.
-type Place<'a> = (Option<&'a Value>, &'a str);
+type Rank<'a> = (Option<&'a Value>, &'a str);
 
-fn compare(query: &PageQuery, a: Place<'_>, b: Place<'_>) -> Ordering {
+fn compare(query: &PageQuery, a: Rank<'_>, b: Rank<'_>) -> Ordering {
     match query.direction {
         Direction::Ascending => a.cmp(&b),
         Direction::Descending => b.cmp(&a),

@@ -1,7 +1,8 @@
 //! The listed columns of a family's records in memory, for lists: brought up to date from the change log before each answer.
 //!
 //! Lists filter, search and sort by any listed column, which no index of the servers does at once. A record takes some 400 bytes
-//! here, so a hundred thousand API keys take 40 MB, from the first question for such a list until an hour after the last.
+//! here, and some 100 more for each order that was asked for, so a hundred thousand API keys take 50 to 70 MB, from the first
+//! question for such a list until an hour after the last.
 
 use super::{log::ChangeLog, record_key, value};
 use crate::{
@@ -10,13 +11,19 @@ use crate::{
     error::parsed,
 };
 use parking_lot::Mutex;
-use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashMap},
+    ops::Bound,
+    sync::Arc,
+    time::Duration,
+};
 use store::{
     Family, StoreError, Version,
     error::StoreFailure,
     keyspace::{Column, Listing},
     listing::{self, Listed},
-    records::{Cursor, Filter, ItemCount, ItemsQuery, PageQuery, Selection, Value},
+    records::{Cursor, Direction, Filter, ItemCount, ItemsQuery, PageQuery, Selection, Value},
 };
 use tokio::{
     sync::{Mutex as AsyncMutex, RwLock},
@@ -53,14 +60,20 @@ struct Mirror {
     asked_at: Mutex<Instant>,
 }
 
-/// The records of a family, by id.
-pub(crate) struct Rows(HashMap<Arc<str>, Entry>);
+/// The records of a family.
+pub(crate) struct Rows {
+    by_id: HashMap<Arc<str>, Arc<Entry>>,
+    /// All of them in the order of a column: of each that lists were ordered by.
+    in_order: HashMap<&'static str, BTreeMap<Rank, Arc<Entry>>>,
+}
+
+/// What orders a record: its value of a column, then its id.
+type Rank = (Option<Value>, Arc<str>);
 
 /// One record.
 struct Entry {
     id: Arc<str>,
     version: Version,
-    family: Family,
     /// Values of the family's listed columns, in their order.
     values: Box<[Option<Value>]>,
     /// Items of the columns that are listed by them, in their order; such a column has no value beside them.
@@ -74,17 +87,23 @@ pub(crate) struct Chosen {
 }
 
 impl Listed for Entry {
+    /// Of a column with values among those, of one with items among these.
+    type Place = Option<usize>;
+
     fn id(&self) -> &str {
         &self.id
     }
 
-    fn value(&self, column: &str) -> Option<&Value> {
-        let place = listed(self.family).position(|listed| listed.name == column)?;
-        self.values[place].as_ref()
+    fn place(family: Family, column: &'static str) -> Option<usize> {
+        let by_value = listed(family).position(|listed| listed.name == column);
+        by_value.or_else(|| by_items(family).position(|listed| listed.name == column))
     }
 
-    fn items(&self, column: &str) -> impl Iterator<Item = Cow<'_, str>> {
-        let place = by_items(self.family).position(|listed| listed.name == column);
+    fn value(&self, place: Option<usize>) -> Option<&Value> {
+        self.values.get(place?)?.as_ref()
+    }
+
+    fn items(&self, place: Option<usize>) -> impl Iterator<Item = Cow<'_, str>> {
         let items = place.and_then(|place| self.items.get(place));
         items.into_iter().flatten().map(|item| Cow::Borrowed(&**item))
     }
@@ -101,15 +120,27 @@ impl Mirrors {
         family: Family,
         look: impl FnOnce(&Rows) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
+        let rows = self.fresh(family).await?.read_owned().await;
+        away(rows.by_id.len(), move || look(&rows)).await
+    }
+
+    /// The page that `query` asks for, as of now.
+    pub(crate) async fn page(&self, query: PageQuery) -> Result<Chosen, StoreError> {
+        let rows = self.fresh(query.family).await?;
+        if !rows.read().await.in_order.contains_key(query.order) {
+            let mut rows = Arc::clone(&rows).write_owned().await;
+            away(rows.by_id.len(), move || rows.put_in_order(query.family, query.order)).await?;
+        }
+        let rows = rows.read_owned().await;
+        away(rows.by_id.len(), move || rows.page(&query)).await
+    }
+
+    /// The rows of a family with all changes that were made until now.
+    async fn fresh(&self, family: Family) -> Result<Arc<RwLock<Rows>>, StoreError> {
         let mirror = self.of(family);
         *mirror.asked_at.lock() = Instant::now();
         self.bring_up_to_date(&mirror).await?;
-        let rows = Arc::clone(&mirror.rows).read_owned().await;
-        if rows.0.len() <= HERE_MAX {
-            return Ok(look(&rows));
-        }
-        let looked = tokio::task::spawn_blocking(move || look(&rows)).await;
-        looked.map_err(|_| StoreError::new("look through records", StoreFailure::Unavailable))
+        Ok(Arc::clone(&mirror.rows))
     }
 
     /// Others who ask for changes wait meanwhile, and find none.
@@ -149,10 +180,7 @@ impl Mirrors {
         }
         let mut rows = mirror.rows.write().await;
         for (id, entry) in ids.iter().zip(entries) {
-            match entry {
-                Some(entry) => drop(rows.0.insert(Arc::clone(&entry.id), entry)),
-                None => drop(rows.0.remove(id.as_str())),
-            }
+            rows.put(mirror.family, id, entry);
         }
         Ok(())
     }
@@ -161,7 +189,7 @@ impl Mirrors {
 impl Mirror {
     fn new(family: Family) -> Self {
         let columns = listed(family).chain(by_items(family)).collect();
-        let rows = Arc::new(RwLock::new(Rows(HashMap::new())));
+        let rows = Arc::new(RwLock::new(Rows { by_id: HashMap::new(), in_order: HashMap::new() }));
         Self { family, columns, sequence: AsyncMutex::new(0), rows, asked_at: Mutex::new(Instant::now()) }
     }
 
@@ -178,33 +206,91 @@ impl Mirror {
                 values.push(value);
             }
         }
-        Some(Entry { id: id.into(), version, family: self.family, values: values.into(), items: items.into() })
+        Some(Entry { id: id.into(), version, values: values.into(), items: items.into() })
     }
 }
 
 impl Rows {
-    /// The page that `query` asks for.
-    pub(crate) fn select(&self, query: &PageQuery) -> Chosen {
-        let (rows, more) = listing::page(query, self.0.values());
+    /// Puts in what a record is now; none: it is gone.
+    fn put(&mut self, family: Family, id: &str, entry: Option<Entry>) {
+        let entry = entry.map(Arc::new);
+        let old = match &entry {
+            Some(entry) => self.by_id.insert(Arc::clone(&entry.id), Arc::clone(entry)),
+            None => self.by_id.remove(id),
+        };
+        for (&column, in_order) in &mut self.in_order {
+            let place = Entry::place(family, column);
+            if let Some(old) = &old {
+                in_order.remove(&old.rank(place));
+            }
+            if let Some(entry) = &entry {
+                in_order.insert(entry.rank(place), Arc::clone(entry));
+            }
+        }
+    }
+
+    /// From now on the records stand in the order of `column`, too.
+    fn put_in_order(&mut self, family: Family, column: &'static str) {
+        let place = Entry::place(family, column);
+        let ranked = self.by_id.values().map(|entry| (entry.rank(place), Arc::clone(entry)));
+        self.in_order.insert(column, ranked.collect());
+    }
+
+    /// The page that `query` asks for; empty where its order is not kept.
+    fn page(&self, query: &PageQuery) -> Chosen {
+        let in_order = self.in_order.get(query.order).into_iter();
+        let after = query.after.as_ref().map(|after| (after.value.clone(), Arc::from(after.id.as_str())));
+        let after = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let (rows, more) = match query.direction {
+            Direction::Ascending => {
+                let behind = in_order.flat_map(|ranked| ranked.range((after.clone(), Bound::Unbounded)));
+                listing::page_in_order(query, behind.map(|(_, entry)| &**entry))
+            }
+            Direction::Descending => {
+                let behind = in_order.flat_map(|ranked| ranked.range((Bound::Unbounded, after.clone())).rev());
+                listing::page_in_order(query, behind.map(|(_, entry)| &**entry))
+            }
+        };
+        let order = Entry::place(query.family, query.order);
         let last = rows.last().filter(|_| more);
-        let next = last.map(|row| Cursor { value: row.value(query.order).cloned(), id: row.id.to_string() });
+        let next = last.map(|row| Cursor { value: row.value(order).cloned(), id: row.id.to_string() });
         Chosen { rows: rows.iter().map(|row| (Arc::clone(&row.id), row.version)).collect(), next }
     }
 
     /// The ids of the records that `selection` chooses.
     pub(crate) fn ids(&self, selection: &Selection) -> Vec<Arc<str>> {
-        listing::chosen(selection, self.0.values()).map(|row| Arc::clone(&row.id)).collect()
+        listing::chosen(selection, self.entries()).map(|row| Arc::clone(&row.id)).collect()
     }
 
     /// The items that `query` asks for.
     pub(crate) fn items(&self, query: &ItemsQuery) -> Vec<ItemCount> {
-        listing::items(query, self.0.values())
+        listing::items(query, self.entries())
     }
 
-    /// How many records pass `filters`.
-    pub(crate) fn count(&self, filters: &[Filter]) -> u64 {
-        self.0.values().filter(|row| listing::passes(filters, *row)).count() as u64
+    /// How many records of `family` pass `filters`.
+    pub(crate) fn count(&self, family: Family, filters: &[Filter]) -> u64 {
+        listing::count(family, filters, self.entries())
     }
+
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.by_id.values().map(|entry| &**entry)
+    }
+}
+
+impl Entry {
+    /// What orders it by the column in `place`.
+    fn rank(&self, place: Option<usize>) -> Rank {
+        (self.value(place).cloned(), Arc::clone(&self.id))
+    }
+}
+
+/// Does `work` on `records` records: many on a thread of its own, so that no request waits behind it.
+async fn away<T: Send + 'static>(records: usize, work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
+    if records <= HERE_MAX {
+        return Ok(work());
+    }
+    let worked = tokio::task::spawn_blocking(work).await;
+    worked.map_err(|_| StoreError::new("look through records", StoreFailure::Unavailable))
 }
 
 fn listed(family: Family) -> impl Iterator<Item = &'static Column> {

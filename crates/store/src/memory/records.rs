@@ -113,7 +113,7 @@ impl Records for MemoryRecords {
     async fn count(&self, family: Family, filters: &[Filter]) -> Result<u64, StoreError> {
         checks::filters(family, filters)?;
         let state = self.state.lock();
-        Ok(state.of(family).filter(|row| listing::passes(filters, *row)).count() as u64)
+        Ok(listing::count(family, filters, state.of(family)))
     }
 
     async fn ids(&self, selection: &Selection) -> Result<Vec<Arc<str>>, StoreError> {
