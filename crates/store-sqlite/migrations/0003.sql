@@ -75,19 +75,21 @@ INSERT INTO api_key_tags (item, id, state) SELECT DISTINCT item.value, api_key.i
     FROM api_key, json_each(iif(json_valid(tags), tags, '[]')) AS item
     WHERE item.type = 'text' AND typeof(item.key) = 'integer';
 
--- Trigrams of what keys are searched by: they find all keys with a text, and some more. A key has a number here.
+-- Trigrams of what keys are searched by: they find all keys with a text, and some more. A key has a number here. What is searched
+-- ends with two letters more, so that trigrams begin with each letter of it: that is how texts of one or two letters are found.
 CREATE TABLE api_key_searched (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT;
 CREATE VIRTUAL TABLE api_key_trigrams USING fts5 (
     text, content = '', contentless_delete = 1, detail = none, tokenize = 'trigram'
 );
+CREATE VIRTUAL TABLE api_key_trigram USING fts5vocab (api_key_trigrams, instance);
 CREATE TRIGGER api_key_searched_inserted AFTER INSERT ON api_key BEGIN
     INSERT INTO api_key_searched (id) VALUES (new.id);
-    INSERT INTO api_key_trigrams (rowid, text) SELECT number, concat_ws(char(10), new.name, new.description, new.hint)
+    INSERT INTO api_key_trigrams (rowid, text) SELECT number, concat_ws(char(10), new.name, new.description, new.hint, '', '')
         FROM api_key_searched WHERE id = new.id;
 END;
 CREATE TRIGGER api_key_searched_updated AFTER UPDATE OF name, description, hint ON api_key BEGIN
     DELETE FROM api_key_trigrams WHERE rowid = (SELECT number FROM api_key_searched WHERE id = old.id);
-    INSERT INTO api_key_trigrams (rowid, text) SELECT number, concat_ws(char(10), new.name, new.description, new.hint)
+    INSERT INTO api_key_trigrams (rowid, text) SELECT number, concat_ws(char(10), new.name, new.description, new.hint, '', '')
         FROM api_key_searched WHERE id = new.id;
 END;
 CREATE TRIGGER api_key_searched_deleted AFTER DELETE ON api_key BEGIN
@@ -95,7 +97,7 @@ CREATE TRIGGER api_key_searched_deleted AFTER DELETE ON api_key BEGIN
     DELETE FROM api_key_searched WHERE id = old.id;
 END;
 INSERT INTO api_key_searched (id) SELECT id FROM api_key;
-INSERT INTO api_key_trigrams (rowid, text) SELECT number, concat_ws(char(10), name, description, hint)
+INSERT INTO api_key_trigrams (rowid, text) SELECT number, concat_ws(char(10), name, description, hint, '', '')
     FROM api_key_searched JOIN api_key USING (id);
 
 -- Which keys used a model, by day.

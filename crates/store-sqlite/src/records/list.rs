@@ -159,13 +159,10 @@ fn few(connection: &Connection, selection: &Selection) -> Result<Option<Vec<Arc<
         }
         Comparison::NotEqual | Comparison::Less | Comparison::AtLeast => None,
     });
-    let search = trigrams(family, selection.search.as_deref()).map(|query| {
-        let sql = "SELECT id FROM api_key_trigrams JOIN api_key_searched ON number = api_key_trigrams.rowid
-            WHERE api_key_trigrams MATCH ?";
-        (sql.to_owned(), Value::Text(query))
-    });
-    for (sql, value) in filters.chain(search) {
-        let values = [value, Value::Integer(row_limit(FEW_MAX + 1))];
+    let filters = filters.map(|(sql, value)| (sql, vec![value]));
+    let search = selection.search.as_deref().filter(|_| family == Family::ApiKey).and_then(with_trigrams);
+    for (sql, mut values) in filters.chain(search) {
+        values.push(Value::Integer(row_limit(FEW_MAX + 1)));
         let values = params_from_iter(values.iter().map(|value| Field(Some(value))));
         let ids = rows(connection, "look for few records", &format!("{sql} LIMIT ?"), values, id)?;
         if ids.len() <= FEW_MAX {
@@ -175,13 +172,27 @@ fn few(connection: &Connection, selection: &Selection) -> Result<Option<Vec<Arc<
     Ok(None)
 }
 
-/// The query for what may have `search` in it; none where trigrams do not tell: of other families, and of what is too short.
-fn trigrams(family: Family, search: Option<&str>) -> Option<String> {
-    let search = search.filter(|search| family == Family::ApiKey && !search.contains('\0'))?;
+/// The question for the keys that may have `search` in what they are searched by; none where trigrams do not tell.
+fn with_trigrams(search: &str) -> Option<(String, Vec<Value>)> {
+    if search.contains('\0') {
+        return None;
+    }
     let letters: Vec<char> = search.chars().collect();
     let quoted = |letters: &[char]| format!("\"{}\"", letters.iter().collect::<String>().replace('"', "\"\""));
     let trigrams: Vec<_> = letters.windows(3).take(TRIGRAMS_MAX).map(quoted).collect();
-    (!trigrams.is_empty()).then(|| trigrams.join(" AND "))
+    if !trigrams.is_empty() {
+        let sql = "SELECT id FROM api_key_trigrams JOIN api_key_searched ON number = api_key_trigrams.rowid
+            WHERE api_key_trigrams MATCH ?";
+        return Some((sql.to_owned(), vec![Value::Text(trigrams.join(" AND "))]));
+    }
+    // Trigrams are in small letters, by rules that are the same here for ASCII and for letters that have no other case.
+    let has_no_case = |letter: &char| letter.is_ascii() || !(letter.is_lowercase() || letter.is_uppercase());
+    letters.iter().all(has_no_case).then(|| {
+        let sql = "SELECT DISTINCT id FROM api_key_trigram JOIN api_key_searched ON number = doc WHERE term >= ? AND term <= ?";
+        let first = search.to_ascii_lowercase();
+        let last = format!("{first}{}", char::MAX);
+        (sql.to_owned(), vec![Value::Text(first), Value::Text(last)])
+    })
 }
 
 /// The table of the items of a column.

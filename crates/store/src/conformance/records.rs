@@ -483,6 +483,9 @@ pub async fn lists_of_many_records_hold_what_filters_and_searches_choose(fixture
         let mut fields = key_fields(&format!("name {number:05}"), &format!("h{number}"));
         let tags = if number % 1000 == 7 { r#"["all","rare"]"# } else { r#"["all"]"# };
         fields.extend([("tags", Value::from(tags)), ("hint", format!("cr_{number}").into())]);
+        if number % 1000 == 7 {
+            fields.insert("description", "测 Q;ö".into());
+        }
         let records = Arc::clone(&records);
         async move { records.insert(KEYS, &format!("k{number:05}"), fields).await.expect("a new record") }
     });
@@ -507,6 +510,10 @@ pub async fn lists_of_many_records_hold_what_filters_and_searches_choose(fixture
         (1, MANY, 0)
     );
     assert_eq!((found(vec![], "e\" AND \"n").await, found(vec![], "_22").await), (0, 111));
+    for (short, expected) in [("测", 3), ("q;", 3), ("ö", 3), ("Ö", 0), (";测", 0), ("~", 0), ("_9", 111), ("9", 599)]
+    {
+        assert_eq!(found(vec![], short).await, expected, "{short}");
+    }
 }
 
 /// A family, column, value or page that the keyspace table does not provide for is refused as a bug of the caller.
