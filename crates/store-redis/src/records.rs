@@ -56,7 +56,7 @@ impl RedisRecords {
         let operation = "read a page of records";
         let calls = ids.clone().map(|id| Call::command("HGETALL").arg(record_key(&self.engine, family, id)));
         let replies = self.engine.all(Lane::Request, operation, calls.collect()).await?;
-        ids.zip(replies).map(|(id, reply)| row(family, id, &parsed(operation, reply)?)).collect()
+        ids.zip(replies).map(|(id, reply)| row(family, id, parsed(operation, reply)?)).collect()
     }
 }
 
@@ -71,7 +71,7 @@ impl Records for RedisRecords {
     async fn get(&self, family: Family, id: &str) -> Result<Option<Row>, StoreError> {
         checks::served(family)?;
         let call = Call::command("HGETALL").arg(record_key(&self.engine, family, id));
-        row(family, id, &self.engine.ask("read a record", call).await?)
+        row(family, id, self.engine.ask("read a record", call).await?)
     }
 
     async fn find(&self, index: Family, value: &str) -> Result<Option<Row>, StoreError> {
@@ -153,12 +153,12 @@ fn record_key(engine: &Engine, family: Family, id: &str) -> String {
 }
 
 /// A record out of its hash, as far as the keyspace table lists its fields; none where there is none.
-fn row(family: Family, id: &str, fields: &HashMap<String, String>) -> Result<Option<Row>, StoreError> {
+fn row(family: Family, id: &str, mut fields: HashMap<String, String>) -> Result<Option<Row>, StoreError> {
     let Some(version) = fields.get("version") else { return Ok(None) };
     let version =
         version.parse().map(Version).map_err(|_| damaged(format!("read the version of {family}:{{{id}}}")))?;
     let listed = family.entry().columns.iter();
-    let fields = listed.filter_map(|column| Some((column.name, value(column.kind, fields.get(column.name)?.clone())?)));
+    let fields = listed.filter_map(|column| Some((column.name, value(column.kind, fields.remove(column.name)?)?)));
     Ok(Some(Row { id: id.to_owned(), version, fields: fields.collect() }))
 }
 

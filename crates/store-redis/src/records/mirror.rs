@@ -13,7 +13,7 @@ use crate::{
 use parking_lot::Mutex;
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     ops::Bound,
     sync::Arc,
     time::Duration,
@@ -65,6 +65,8 @@ pub(crate) struct Rows {
     by_id: HashMap<Arc<str>, Arc<Entry>>,
     /// All of them in the order of a column: of each that lists were ordered by.
     in_order: HashMap<&'static str, BTreeMap<Rank, Arc<Entry>>>,
+    /// Every item once: records that have the same one share it.
+    items: HashSet<Arc<str>>,
 }
 
 /// What orders a record: its value of a column, then its id.
@@ -76,8 +78,8 @@ struct Entry {
     version: Version,
     /// Values of the family's listed columns, in their order.
     values: Box<[Option<Value>]>,
-    /// Items of the columns that are listed by them, in their order; such a column has no value beside them.
-    items: Box<[Box<[Box<str>]>]>,
+    /// Items of the columns that are listed by them, each with its column's place; such a column has no value beside them.
+    items: Box<[(usize, Arc<str>)]>,
 }
 
 /// A page as the mirror has it: ids with the versions that put them there.
@@ -104,8 +106,8 @@ impl Listed for Entry {
     }
 
     fn items(&self, place: Option<usize>) -> impl Iterator<Item = Cow<'_, str>> {
-        let items = place.and_then(|place| self.items.get(place));
-        items.into_iter().flatten().map(|item| Cow::Borrowed(&**item))
+        let items = self.items.iter().filter(move |(of, _)| Some(*of) == place);
+        items.map(|(_, item)| Cow::Borrowed(&**item))
     }
 }
 
@@ -189,7 +191,8 @@ impl Mirrors {
 impl Mirror {
     fn new(family: Family) -> Self {
         let columns = listed(family).chain(by_items(family)).collect();
-        let rows = Arc::new(RwLock::new(Rows { by_id: HashMap::new(), in_order: HashMap::new() }));
+        let rows =
+            Arc::new(RwLock::new(Rows { by_id: HashMap::new(), in_order: HashMap::new(), items: HashSet::new() }));
         Self { family, columns, sequence: AsyncMutex::new(0), rows, asked_at: Mutex::new(Instant::now()) }
     }
 
@@ -197,11 +200,12 @@ impl Mirror {
     fn entry(&self, id: &str, fields: Vec<Option<String>>) -> Option<Entry> {
         let mut fields = fields.into_iter();
         let version = Version(fields.next().flatten()?.parse().ok()?);
-        let (mut values, mut items) = (Vec::with_capacity(self.columns.len()), Vec::new());
+        let (mut values, mut items, mut place) = (Vec::with_capacity(self.columns.len()), Vec::new(), 0);
         for (column, field) in self.columns.iter().zip(fields) {
             let value = field.and_then(|text| value(column.kind, text));
             if column.listing == Listing::Items {
-                items.push(listing::items_of(value.as_ref()).into_iter().map(String::into_boxed_str).collect());
+                items.extend(listing::items_of(value.as_ref()).into_iter().map(|item| (place, item.into())));
+                place += 1;
             } else {
                 values.push(value);
             }
@@ -213,7 +217,7 @@ impl Mirror {
 impl Rows {
     /// Puts in what a record is now; none: it is gone.
     fn put(&mut self, family: Family, id: &str, entry: Option<Entry>) {
-        let entry = entry.map(Arc::new);
+        let entry = entry.map(|entry| Arc::new(self.share_items(entry)));
         let old = match &entry {
             Some(entry) => self.by_id.insert(Arc::clone(&entry.id), Arc::clone(entry)),
             None => self.by_id.remove(id),
@@ -227,6 +231,16 @@ impl Rows {
                 in_order.insert(entry.rank(place), Arc::clone(entry));
             }
         }
+    }
+
+    fn share_items(&mut self, mut entry: Entry) -> Entry {
+        for (_, item) in &mut entry.items {
+            match self.items.get(item) {
+                Some(known) => *item = Arc::clone(known),
+                None => drop(self.items.insert(Arc::clone(item))),
+            }
+        }
+        entry
     }
 
     /// From now on the records stand in the order of `column`, too.
