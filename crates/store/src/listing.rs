@@ -8,6 +8,7 @@ use std::{
     borrow::Cow,
     cmp::Ordering,
     collections::{BTreeSet, HashMap},
+    sync::Arc,
 };
 
 /// A record as far as a list looks at it.
@@ -108,9 +109,25 @@ pub fn count<'a, R: Listed + 'a>(family: Family, filters: &[Filter], rows: impl 
 pub fn items<'a, R: Listed + 'a>(query: &ItemsQuery, rows: impl Iterator<Item = &'a R>) -> Vec<ItemCount> {
     let choice = Choice::new(query.family, &query.filters, None);
     let place = R::place(query.family, query.column);
+    let chosen = rows.filter(|row| choice.takes(*row));
+    sum(query, chosen.flat_map(|row| row.items(place)).map(|item| (item, 1)))
+}
+
+/// The same of records that were counted before: by one that is like all of a group as far as items are counted by it, with how many
+/// of the group have each item of the column.
+pub fn items_of_groups<'a, R: Listed + 'a>(
+    query: &ItemsQuery,
+    groups: impl Iterator<Item = (&'a R, &'a HashMap<Arc<str>, u64>)>,
+) -> Vec<ItemCount> {
+    let choice = Choice::new(query.family, &query.filters, None);
+    let chosen = groups.filter(|(like, _)| choice.takes(*like));
+    sum(query, chosen.flat_map(|(_, counts)| counts).map(|(item, count)| (Cow::Borrowed(&**item), *count)))
+}
+
+fn sum<'a>(query: &ItemsQuery, items: impl Iterator<Item = (Cow<'a, str>, u64)>) -> Vec<ItemCount> {
     let mut counts: HashMap<Cow<'a, str>, u64> = HashMap::new();
-    for item in rows.filter(|row| choice.takes(*row)).flat_map(|row| row.items(place)) {
-        *counts.entry(item).or_default() += 1;
+    for (item, count) in items {
+        *counts.entry(item).or_default() += count;
     }
     let search = query.search.as_deref().unwrap_or_default();
     let asked_for = counts.into_iter().filter(|(item, _)| {

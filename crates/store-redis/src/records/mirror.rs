@@ -21,7 +21,7 @@ use std::{
 use store::{
     Family, StoreError, Version,
     error::StoreFailure,
-    keyspace::{Column, Listing},
+    keyspace::{COUNTED_BY, Column, Listing},
     listing::{self, Listed},
     records::{Cursor, Direction, Filter, ItemCount, ItemsQuery, PageQuery, Selection, Value},
 };
@@ -67,6 +67,16 @@ pub(crate) struct Rows {
     in_order: HashMap<&'static str, BTreeMap<Rank, Arc<Entry>>>,
     /// Every item once: records that have the same one share it.
     items: HashSet<Arc<str>>,
+    /// How many records have each item, by what items are counted by.
+    groups: HashMap<Box<[Option<Value>]>, Group>,
+}
+
+/// Records that are alike in what items are counted by.
+struct Group {
+    /// One like all of them, with nothing else.
+    like: Entry,
+    /// How many have each item, by the place of the items' column.
+    counts: Box<[HashMap<Arc<str>, u64>]>,
 }
 
 /// What orders a record: its value of a column, then its id.
@@ -191,8 +201,12 @@ impl Mirrors {
 impl Mirror {
     fn new(family: Family) -> Self {
         let columns = listed(family).chain(by_items(family)).collect();
-        let rows =
-            Arc::new(RwLock::new(Rows { by_id: HashMap::new(), in_order: HashMap::new(), items: HashSet::new() }));
+        let rows = Arc::new(RwLock::new(Rows {
+            by_id: HashMap::new(),
+            in_order: HashMap::new(),
+            items: HashSet::new(),
+            groups: HashMap::new(),
+        }));
         Self { family, columns, sequence: AsyncMutex::new(0), rows, asked_at: Mutex::new(Instant::now()) }
     }
 
@@ -222,6 +236,12 @@ impl Rows {
             Some(entry) => self.by_id.insert(Arc::clone(&entry.id), Arc::clone(entry)),
             None => self.by_id.remove(id),
         };
+        if let Some(entry) = &entry {
+            self.count_in(family, entry);
+        }
+        if let Some(old) = &old {
+            self.count_out(family, old);
+        }
         for (&column, in_order) in &mut self.in_order {
             let place = Entry::place(family, column);
             if let Some(old) = &old {
@@ -241,6 +261,27 @@ impl Rows {
             }
         }
         entry
+    }
+
+    fn count_in(&mut self, family: Family, entry: &Entry) {
+        let group = self.groups.entry(entry.counted_by(family)).or_insert_with_key(|values| Group {
+            like: Entry { id: "".into(), version: Version(0), values: values.clone(), items: Box::default() },
+            counts: by_items(family).map(|_| HashMap::new()).collect(),
+        });
+        for (place, item) in &entry.items {
+            *group.counts[*place].entry(Arc::clone(item)).or_default() += 1;
+        }
+    }
+
+    fn count_out(&mut self, family: Family, entry: &Entry) {
+        let Some(group) = self.groups.get_mut(&entry.counted_by(family)) else { return };
+        for (place, item) in &entry.items {
+            let Some(count) = group.counts[*place].get_mut(item) else { continue };
+            *count -= 1;
+            if *count == 0 {
+                group.counts[*place].remove(item);
+            }
+        }
     }
 
     /// From now on the records stand in the order of `column`, too.
@@ -278,7 +319,9 @@ impl Rows {
 
     /// The items that `query` asks for.
     pub(crate) fn items(&self, query: &ItemsQuery) -> Vec<ItemCount> {
-        listing::items(query, self.entries())
+        let place = by_items(query.family).position(|column| column.name == query.column);
+        let groups = self.groups.values().filter_map(|group| Some((&group.like, group.counts.get(place?)?)));
+        listing::items_of_groups(query, groups)
     }
 
     /// How many records of `family` pass `filters`.
@@ -292,6 +335,12 @@ impl Rows {
 }
 
 impl Entry {
+    /// Its values in the columns that items are counted by; none in all others.
+    fn counted_by(&self, family: Family) -> Box<[Option<Value>]> {
+        let counted = listed(family).map(|column| COUNTED_BY.contains(&column.name));
+        self.values.iter().zip(counted).map(|(value, counted)| if counted { value.clone() } else { None }).collect()
+    }
+
     /// What orders it by the column in `place`.
     fn rank(&self, place: Option<usize>) -> Rank {
         (self.value(place).cloned(), Arc::clone(&self.id))
