@@ -114,13 +114,15 @@ impl Leases for RedisLeases {
     }
 
     async fn renew(&self, slots: &[(LeaseSubject, LeaseId)], ttl: Duration, now: Timestamp) -> Result<(), StoreError> {
-        let calls = slots.iter().map(|(subject, id)| {
+        let mut calls = Vec::with_capacity(slots.len());
+        for (subject, id) in slots {
             let stand = Stand::Slots(subject.clone());
             self.note_use(&stand);
+            self.returns.before_holding(&stand, id).await;
             let call = RENEW.on(stand.keys(&self.engine)).arg(now.as_ms()).arg(now.plus(ttl).as_ms());
-            call.arg(millis(ttl + BACKSTOP)).arg(&*id.0)
-        });
-        self.engine.all(Lane::Request, "renew slots", calls.collect()).await.map(drop)
+            calls.push(call.arg(millis(ttl + BACKSTOP)).arg(&*id.0));
+        }
+        self.engine.all(Lane::Request, "renew slots", calls).await.map(drop)
     }
 
     fn release(&self, subject: &LeaseSubject, id: &LeaseId) {

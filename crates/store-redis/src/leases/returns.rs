@@ -85,11 +85,17 @@ impl Returns {
     /// The same, before `id` is taken there: it is given back with that call, and never after it.
     pub(super) async fn before_taking(&self, stand: &Stand, id: &LeaseId) -> Vec<LeaseId> {
         let returned = self.of(stand);
-        if returned.contains(id) {
+        self.before_holding(stand, id).await;
+        returned
+    }
+
+    /// Before `id` is held there by a call: if it waits to be given back, it is not given back after that call.
+    pub(super) async fn before_holding(&self, stand: &Stand, id: &LeaseId) {
+        let is_waiting = self.waiting.lock().by_stand.get(stand).is_some_and(|ids| ids.contains(id));
+        if is_waiting {
             let _none_under_way = self.sending.lock().await;
             self.waiting.lock().remove(stand, std::slice::from_ref(id));
         }
-        returned
     }
 
     /// Sends all that waits.
