@@ -62,8 +62,8 @@ pub trait Leases: Send + Sync {
         now: Timestamp,
     ) -> Result<Acquired, StoreError>;
 
-    /// Prolongs slots that are held until `now + ttl`; those that had expired are taken again without a test of the ceiling. So may be
-    /// those that are released while this is under way: they are to be released once more afterwards.
+    /// Prolongs slots that are held until `now + ttl`; those that had expired, or were released before, are taken again without a test
+    /// of the ceiling. So may be those that are released while this is under way: they are to be released once more afterwards.
     async fn renew(&self, slots: &[(LeaseSubject, LeaseId)], ttl: Duration, now: Timestamp) -> Result<(), StoreError>;
 
     /// Gives a slot back. Giving back what is not held does nothing.
