@@ -138,7 +138,9 @@ impl Directory {
     }
 
     fn destination(&self, account: &Account) -> Result<Destination, String> {
-        let (AccountSettings::ClaudeConsole(endpoint) | AccountSettings::Ccr(endpoint)) = &account.settings;
+        let (AccountSettings::ClaudeConsole(endpoint) | AccountSettings::Ccr(endpoint)) = &account.settings else {
+            return Err(format!("accounts of {} are not served yet", account.platform()));
+        };
         let place = Place { family: account.family().name(), id: account.id.as_str(), field: "api_key" };
         let api_key = self.keyring.open(place, &endpoint.api_key).map_err(|error| error.to_string())?;
         Destination::new(endpoint, &api_key).map_err(|error| error.to_string())

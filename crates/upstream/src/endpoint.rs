@@ -140,11 +140,12 @@ fn join(base: &str, path: &str) -> Result<Uri, DestinationError> {
 }
 
 fn credential(auth: AuthScheme, api_key: &SecretString) -> Result<(HeaderName, HeaderValue), DestinationError> {
+    let key = api_key.expose_secret();
     let (name, value) = match auth {
-        AuthScheme::ApiKeyHeader => {
-            (HeaderName::from_static("x-api-key"), HeaderValue::from_str(api_key.expose_secret()))
-        }
-        AuthScheme::Bearer => (AUTHORIZATION, HeaderValue::try_from(format!("Bearer {}", api_key.expose_secret()))),
+        AuthScheme::ApiKeyHeader => (HeaderName::from_static("x-api-key"), HeaderValue::from_str(key)),
+        AuthScheme::GoogleHeader => (HeaderName::from_static("x-goog-api-key"), HeaderValue::from_str(key)),
+        AuthScheme::AzureHeader => (HeaderName::from_static("api-key"), HeaderValue::from_str(key)),
+        AuthScheme::Bearer => (AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {key}"))),
     };
     let mut value = value.map_err(|_| DestinationError::Credential)?;
     value.set_sensitive(true);

@@ -132,6 +132,7 @@ impl NewAccount {
             concurrency_max: faults.check("concurrency_max", self.concurrency_max.map(ceiling).transpose()),
             models: faults.check("models", self.models.unwrap_or_default().parse()),
             expires_at: self.expires_at.map(|at| at.0),
+            proxy: None,
             settings,
             created_at: now,
             updated_at: now,
