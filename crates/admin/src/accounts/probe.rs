@@ -14,8 +14,8 @@ use crate::{
 use axum::{Json, extract::State};
 use bytes::Bytes;
 use domain::{
-    Account, AccountId, Attempt, AttemptKind, Dialect, FailureKind, NanoUsd, Outcome, RequestId, TokenUsage,
-    UsageSource, client_text,
+    Account, AccountId, AccountSettings, Attempt, AttemptKind, Dialect, FailureKind, NanoUsd, Outcome, RequestId,
+    TokenUsage, UsageSource, client_text,
 };
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
@@ -126,8 +126,14 @@ struct Probe {
 
 impl Probe {
     fn new(plane: &Plane, account: &Account, model: &Model) -> Result<Self, Refusal> {
-        let clear = credential::open(&plane.given.keyring, account).map_err(Refusal::internal)?;
-        let destination = Destination::new(credential::endpoint(account), &clear).map_err(Refusal::internal)?;
+        let (AccountSettings::ClaudeConsole(endpoint) | AccountSettings::Ccr(endpoint)) = &account.settings else {
+            let message =
+                format!("Accounts of {} cannot be tested yet: send a request with a key.", account.platform());
+            return Err(Refusal::new(RefusalType::Conflict, message));
+        };
+        let (platform, sealed) = (account.platform(), &endpoint.api_key);
+        let clear = credential::open(&plane.given.keyring, platform, &account.id, "api_key", sealed);
+        let destination = Destination::new(endpoint, &clear.map_err(Refusal::internal)?).map_err(Refusal::internal)?;
         let uri = destination.uri(Operation::Messages, None).map_err(Refusal::internal)?;
         let (name, value) = destination.credential().clone();
         let body = serde_json::json!({

@@ -16,6 +16,7 @@ mod key_lifecycle;
 mod key_lists;
 mod local;
 mod plane;
+mod platforms;
 mod prices;
 mod rates;
 mod reveal;
