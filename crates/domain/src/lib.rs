@@ -22,8 +22,8 @@ pub mod usage;
 pub mod user;
 
 pub use access::{
-    AccountSettings, AuthScheme, AwsCredential, AzureEndpoint, BedrockAccess, DroidAccess, GeminiAccess, HttpEndpoint,
-    OAuthAccess, OAuthGrant,
+    Access, AccountSettings, AuthScheme, AwsCredential, AzureEndpoint, BedrockAccess, DroidAccess, GeminiAccess,
+    HttpEndpoint, OAuthAccess, OAuthGrant,
 };
 pub use account::{Account, ModelMap, Priority};
 pub use account_group::AccountGroup;

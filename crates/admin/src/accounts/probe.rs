@@ -14,7 +14,7 @@ use crate::{
 use axum::{Json, extract::State};
 use bytes::Bytes;
 use domain::{
-    Account, AccountId, Attempt, AttemptKind, Dialect, FailureKind, NanoUsd, Outcome, RequestId, TokenUsage,
+    Account, AccountId, Attempt, AttemptKind, Dialect, FailureKind, NanoUsd, Outcome, RequestId, Sealed, TokenUsage,
     UsageSource, client_text,
 };
 use http::{Method, Request, StatusCode, header};
@@ -127,16 +127,20 @@ struct Probe {
 
 impl Probe {
     fn new(plane: &Plane, account: &Account, model: &Model) -> Result<Self, Refusal> {
-        let clear = credential::open(&plane.given.keyring, account).map_err(Refusal::internal)?;
-        let open = |_: &'static str, _: &domain::Sealed| Ok(clear.clone());
+        let (keyring, platform) = (&plane.given.keyring, account.platform());
+        let open = |field: &'static str, sealed: &Sealed| {
+            credential::open(keyring, platform, &account.id, field, sealed).map_err(|error| error.to_string())
+        };
         let destination = Destination::new(&account.settings, &open).map_err(Refusal::internal)?;
         let operation = Operation::Messages;
         let call = Call { operation, model: &model.upstream, streamed: false, version: None, query: None };
-        let uri = destination.uri(&call).map_err(Refusal::internal)?;
         let Opening::Header((name, value)) = destination.opening().clone() else {
-            let message = "This account is not opened by a key of its own, and cannot be tested yet.";
-            return Err(Refusal::new(RefusalType::Conflict, message));
+            return Err(untested(account));
         };
+        if !destination.serves(operation) {
+            return Err(untested(account));
+        }
+        let uri = destination.uri(&call).map_err(Refusal::internal)?;
         let body = serde_json::json!({
             "model": model.upstream,
             "max_tokens": 1,
@@ -168,6 +172,11 @@ impl Probe {
             }
         }
     }
+}
+
+fn untested(account: &Account) -> Refusal {
+    let message = format!("Accounts of {} cannot be tested yet: send a request with a key.", account.platform());
+    Refusal::new(RefusalType::Conflict, message)
 }
 
 async fn read(body: UpstreamBody) -> Option<Bytes> {

@@ -1,7 +1,7 @@
 //! Bounds of the texts, lists and numbers that requests carry, as far as they go by a field's name and not by the operation. What is
 //! stated where a field is declared stays as it is.
 
-use crate::{cursor, texts, wire::WORDS_MAX};
+use crate::{accounts, cursor, texts, wire::WORDS_MAX};
 use utoipa::{
     Number,
     openapi::{
@@ -54,6 +54,7 @@ fn text(name: &str) -> Option<Text> {
         "description" => Text::Like(NOTE, texts::DESCRIPTION_CHARS_MAX),
         "username" => Text::Like(LINE, texts::USERNAME_CHARS_MAX),
         "by" | "platform" => Text::UpTo(WORD_BYTES_MAX),
+        "api_keys" => Text::UpTo(accounts::LISTED_KEY_BYTES_MAX),
         "tag" | "tags" => Text::Like(LINE, texts::TAG_CHARS_MAX),
         _ => return None,
     })

@@ -1,8 +1,8 @@
 //! The closed sets of `domain` as words: one generic type, so that name, parser and OpenAPI enum cannot differ.
 
 use domain::{
-    AttemptKind, AuthScheme, ClientKind, CooldownCause, Dialect, FailureKind, Outcome, Platform, Role, Scope, Service,
-    UsageSource,
+    Access, AttemptKind, AuthScheme, ClientKind, CooldownCause, Dialect, FailureKind, Outcome, Platform, Role, Scope,
+    Service, UsageSource,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::borrow::Cow;
@@ -105,6 +105,7 @@ macro_rules! words {
 }
 
 words! {
+    AccessWord = Access Access::ALL, "Access", "What opens an account's API.";
     AttemptKindWord = AttemptKind AttemptKind::ALL, "AttemptKind", "What was asked for.";
     ActorKindWord = ActorKind ActorKind::ALL, "ActorKind", "What kind of caller it was; `nobody` could not sign in.";
     AuditOutcomeWord = AuditOutcome AuditOutcome::ALL, "AuditOutcome", "How it went. What stays `begun` was under way when the relay ended: it may have been done or not. `replayed` gave an earlier answer again.";

@@ -19,6 +19,7 @@ mod key_lifecycle;
 mod key_lists;
 mod local;
 mod plane;
+mod platforms;
 mod prices;
 mod rates;
 mod reveal;

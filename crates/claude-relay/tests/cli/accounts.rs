@@ -28,7 +28,7 @@ pub(crate) async fn create(site: &Site, name: &str, base_url: &str) -> Value {
 pub(crate) async fn whole_life(site: &Site) {
     let upstream = ScriptedUpstream::start(Script::always(Reply::message(Answer::hello()))).await.unwrap();
     let made = create(site, "main", &upstream.base_url()).await;
-    assert_eq!((&made["api_key_set"], &made["state"]["status"]), (&json!(true), &json!("ready")));
+    assert_eq!((&made["secrets"], &made["state"]["status"]), (&json!(["api_key"]), &json!("ready")));
     let edited = site.document(&["account", "edit", "main", "--priority", "7", "--model", "a=b", "--model", "c"]).await;
     assert_eq!((&edited["priority"], &edited["models"]), (&json!(7), &json!({"a": "b", "c": "c"})));
     assert_eq!(site.document(&["account", "reset", "main"]).await["id"], made["id"]);
