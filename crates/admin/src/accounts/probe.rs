@@ -213,6 +213,11 @@ struct ProviderErrorContent {
 impl Answer {
     fn of_failure(error: &SendError) -> Self {
         let (failure, message) = match error {
+            SendError::Proxy(failed) => {
+                // The operator's own text for the operator: it names the proxy, never its login.
+                let message = format!("There was no way out: {failed}. Check the account's proxy.");
+                return Self::new(Outcome::Refused, Some(FailureKind::Connect), None, message);
+            }
             SendError::Connect(_) if error.is_connect_timeout() => {
                 (FailureKind::Timeout, "There was no connection in time: check the address and the network.")
             }
