@@ -39,6 +39,7 @@ mod session;
 mod sessions;
 mod settings;
 mod state;
+mod sticky_sessions;
 mod system;
 mod tags;
 mod texts;

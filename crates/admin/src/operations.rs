@@ -8,7 +8,7 @@ use crate::{
     refusal::{Refusal, RefusalType},
     session, sessions, settings,
     state::{AdminState, Plane, Shared},
-    system, tags, totp, usage, users,
+    sticky_sessions, system, tags, totp, usage, users,
 };
 use RefusalType::{Conflict, TooManyRequests, Unauthenticated};
 use axum::{
@@ -159,6 +159,8 @@ fn resources() -> Vec<Operation> {
         needs(Operator, routes!(accounts::reset)).within(AccountsWrite),
         needs(Operator, routes!(accounts::probe::test)).within(AccountsWrite),
         open_to(Access::Role(Owner), &[Conflict, TooManyRequests], routes!(accounts::reveal::reveal)).unkept(),
+
+        needs(Operator, routes!(sticky_sessions::end)).within(AccountsWrite),
 
         needs(Viewer, routes!(account_groups::list)).within(AccountsRead),
         open_to(Access::Role(Operator), &[Conflict], routes!(account_groups::create)).within(AccountsWrite),

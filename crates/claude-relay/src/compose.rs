@@ -354,6 +354,7 @@ fn relay_settings(settings: &Settings) -> RelaySettings {
         stall_max: settings.upstream.stall_timeout,
         keepalive_every: settings.relay.keep_alive_every,
         drain_max: settings.relay.drain.time_max,
+        sticky_ttl: settings.relay.sticky_ttl,
         drain_tokens_max: u64::from(settings.relay.drain.tokens_max),
         store_grace: settings.store.grace,
         trusted_hops: settings.listen.trusted_hops,

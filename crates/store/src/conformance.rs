@@ -135,6 +135,8 @@ macro_rules! conformance_suite {
             a_binding_takes_effect_only_over_the_one_expected
             of_parallel_bindings_all_hear_of_the_same_account
             bindings_are_removed_one_by_one_and_by_account
+            bindings_of_a_scope_are_removed_together
+            moved_and_removed_bindings_are_announced
             a_sweep_removes_ended_bindings_up_to_its_limit
         }
         $crate::conformance_suite! { @port $fixture, locks:

@@ -7,7 +7,7 @@ use crate::cli::{
     console::Consent,
     fields::{Draft, Fields},
     figures,
-    find::ACCOUNTS,
+    find::{ACCOUNT_GROUPS, ACCOUNTS, API_KEYS},
     listing::{self, ListFlags},
     one::{self, Condition},
     place::Place,
@@ -91,6 +91,11 @@ enum AccountCommand {
         /// Its id, or its name
         account: String,
     },
+    /// End sticky sessions: their next requests are given accounts anew
+    Unstick {
+        #[command(flatten)]
+        sessions: Sessions,
+    },
     /// Ask an account's provider for one short answer; it costs a few tokens
     Test {
         /// Its id, or its name
@@ -99,6 +104,22 @@ enum AccountCommand {
         #[arg(long, value_name = "MODEL")]
         model: Option<String>,
     },
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Sessions {
+    /// Those with this account, by its id, or its name
+    account: Option<String>,
+    /// Those of this key, by its id, or its name
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// Those of keys that are bound to this group, by its id, or its name
+    #[arg(long, value_name = "GROUP")]
+    group: Option<String>,
+    /// All of them
+    #[arg(long)]
+    all: bool,
 }
 
 #[derive(Debug, Default, clap::Args)]
@@ -159,6 +180,10 @@ pub(crate) async fn run(args: &AccountArgs, desk: &Desk) -> Result<Verdict, Comm
             let (path, _) = ACCOUNTS.find(&desk.api, account).await?;
             desk.show(&desk.api.send(Call::new(Method::POST, format!("{path}/reset"))).await?)?;
         }
+        AccountCommand::Unstick { sessions } => {
+            let path = sessions.path(desk).await?;
+            desk.show(&desk.api.send(Call::new(Method::DELETE, path)).await?)?;
+        }
         AccountCommand::Test { account, model } => return test(desk, account, model.as_deref()).await,
     }
     Ok(Verdict::Fine)
@@ -216,6 +241,22 @@ async fn test(desk: &Desk, account: &str, model: Option<&str>) -> Result<Verdict
     let answer = desk.api.send(call).await?;
     desk.show(&answer)?;
     Ok(if answer.document["ok"] == json!(true) { Verdict::Fine } else { Verdict::Failed })
+}
+
+impl Sessions {
+    async fn path(&self, desk: &Desk) -> Result<String, CommandError> {
+        let mut path = "/admin/sticky-sessions".to_owned();
+        for (name, kind, given) in [
+            ("account", &ACCOUNTS, &self.account),
+            ("key", &API_KEYS, &self.key),
+            ("group", &ACCOUNT_GROUPS, &self.group),
+        ] {
+            if let Some(given) = given {
+                path = format!("{path}?{name}={}", kind.id_of(&desk.api, given).await?);
+            }
+        }
+        Ok(path)
+    }
 }
 
 impl AccountFlags {
