@@ -13,7 +13,8 @@ use store::{
     StoreError, Version,
     audit::{Changed, Resource, Shown},
     records::{
-        Change, Changes, Condition, Fields, Filter, ItemCount, ItemsQuery, Page, PageQuery, Row, Selection, Value,
+        Change, Changes, Condition, Fields, Filter, ItemCount, ItemsQuery, Page, PageQuery, Row, Selection, Synced,
+        Value,
     },
     sessions::SessionSubject,
 };
@@ -81,6 +82,10 @@ impl Records for WatchedRecords {
         let version = self.0.update(family, id, changes, condition).await?;
         note(Changed { resource: resource(family, id), before, after });
         Ok(version)
+    }
+
+    async fn sync(&self, family: Family, id: &str) -> Result<Synced, StoreError> {
+        self.0.sync(family, id).await
     }
 
     async fn remove(&self, family: Family, id: &str, expected: Option<Version>) -> Result<(), RecordError> {
