@@ -7,6 +7,7 @@ mod address;
 pub mod answer;
 pub mod anthropic;
 pub mod client;
+mod course;
 mod dialect;
 mod estimate;
 pub mod gemini;
