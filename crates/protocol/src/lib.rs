@@ -6,6 +6,7 @@
 mod address;
 pub mod answer;
 pub mod anthropic;
+pub mod bedrock;
 pub mod client;
 mod course;
 mod dialect;
