@@ -61,12 +61,12 @@ impl ToolNames {
 
 impl NameRule {
     fn admits(self, name: &str) -> bool {
-        let starts_well =
-            self.first == First::Any || !name.starts_with(|first: char| !first.is_ascii_alphabetic() && first != '_');
-        !name.is_empty()
-            && name.len() <= self.length_max
-            && starts_well
-            && name.bytes().all(|byte| self.admits_byte(byte))
+        let fits = !name.is_empty() && name.len() <= self.length_max && self.starts_well(name);
+        fits && name.bytes().all(|byte| self.admits_byte(byte))
+    }
+
+    fn starts_well(self, name: &str) -> bool {
+        self.first == First::Any || name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
     }
 
     fn admits_byte(self, byte: u8) -> bool {
@@ -76,7 +76,7 @@ impl NameRule {
     fn changed(self, name: &str) -> String {
         let kept = name.bytes().map(|byte| if self.admits_byte(byte) { char::from(byte) } else { '_' });
         // An underscore in front makes any beginning one that is let in.
-        let front = if self.first == First::Letter { "_" } else { "" };
+        let front = if self.starts_well(name) { "" } else { "_" };
         let stem: String = front.chars().chain(kept).take(self.length_max - DIGEST_LENGTH).collect();
         format!("{stem}_{:08x}", digest(name))
     }

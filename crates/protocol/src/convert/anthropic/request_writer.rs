@@ -63,7 +63,7 @@ pub(in crate::convert) fn write<'a>(
     let (thinking, effort) = how_to_think(&thinking, model, room)?;
     let output = Object::new().with_some("effort", effort).with_some("format", format.map(output_format).transpose()?);
     let tools = tools.into_iter().map(|it| tool(it, &mut names)).collect();
-    let request = Object::new().with("model", model).with("max_tokens", room).with_some("system", joined(system));
+    let request = Object::new().with("model", model).with("max_tokens", room).with_any("system", system);
     let request = request
         .with("messages", messages)
         .with_any("tools", tools)
@@ -96,29 +96,16 @@ fn split<'a>(turns: Vec<Turn<'a>>, names: &mut ToolNames) -> Result<(Vec<Json<'a
             Role::User => "user",
             Role::Assistant => "assistant",
         };
-        match messages.last_mut().filter(|(last, _)| *last == role) {
-            Some((_, open)) => blocks(turn.parts, names, open)?,
-            None => {
-                let mut content = Vec::new();
-                blocks(turn.parts, names, &mut content)?;
-                messages.push((role, content));
-            }
+        if messages.last().is_none_or(|(last, _)| *last != role) {
+            messages.push((role, Vec::new()));
+        }
+        if let Some((_, open)) = messages.last_mut() {
+            blocks(turn.parts, names, open)?;
         }
     }
     let messages = messages.into_iter().filter(|(_, content)| !content.is_empty());
     let messages = messages.map(|(role, content)| Object::new().with("role", role).with("content", content).into());
     Ok((system, messages.collect()))
-}
-
-/// A system prompt of one block is written as it usually is.
-fn joined(mut system: Vec<Json<'_>>) -> Option<Json<'_>> {
-    if system.is_empty() {
-        None
-    } else if system.len() == 1 {
-        system.pop().map(|only| Json::List(vec![only]))
-    } else {
-        Some(Json::List(system))
-    }
 }
 
 fn blocks<'a>(parts: Vec<Part<'a>>, names: &mut ToolNames, out: &mut Vec<Json<'a>>) -> Result<(), Fault> {

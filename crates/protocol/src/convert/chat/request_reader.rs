@@ -25,7 +25,7 @@ pub(in crate::convert) fn read(body: &[u8]) -> Result<Conversation<'_>, Fault> {
     fields.pass_over(&NEUTRAL);
     refuse_several_answers(&mut fields)?;
     let conversation = Conversation {
-        turns: turns(fields.required("messages")?.list()?)?,
+        turns: fields.required("messages")?.list()?.into_iter().map(turn).collect::<Result<_, _>>()?,
         tools: fields.list("tools")?.into_iter().map(tool).collect::<Result<_, _>>()?,
         choice: fields.take("tool_choice").map(choice).transpose()?,
         calls: fields.take("parallel_tool_calls").map(calls).transpose()?,
@@ -64,10 +64,6 @@ fn refuse_several_answers(fields: &mut Fields<'_>) -> Result<(), Fault> {
         }
     }
     Ok(())
-}
-
-fn turns<'a>(messages: Vec<Field<'a>>) -> Result<Vec<Turn<'a>>, Fault> {
-    messages.into_iter().map(turn).collect()
 }
 
 fn turn(message: Field<'_>) -> Result<Turn<'_>, Fault> {

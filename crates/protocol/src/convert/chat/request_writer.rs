@@ -108,7 +108,7 @@ fn joined(contents: Vec<Object<'_>>) -> Json<'_> {
     }
 }
 
-fn contents<'a>(parts: Vec<Part<'a>>) -> Result<Vec<Object<'a>>, Fault> {
+fn contents(parts: Vec<Part<'_>>) -> Result<Vec<Object<'_>>, Fault> {
     let mut contents = Vec::new();
     for part in parts {
         contents.extend(content(part)?);
@@ -117,7 +117,7 @@ fn contents<'a>(parts: Vec<Part<'a>>) -> Result<Vec<Object<'a>>, Fault> {
 }
 
 /// One part of a message's content; none for what is no content of this dialect.
-fn content<'a>(part: Part<'a>) -> Result<Option<Object<'a>>, Fault> {
+fn content(part: Part<'_>) -> Result<Option<Object<'_>>, Fault> {
     let path = part.path;
     Ok(Some(match part.content {
         Content::Text(text) => Object::of_type("text").with("text", text),

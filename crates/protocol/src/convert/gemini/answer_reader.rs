@@ -63,12 +63,12 @@ impl AnswerReader {
         if !candidates.is_empty() || blocked {
             self.begin(&mut fields, out)?;
         }
+        if let Some(usage) = fields.object("usageMetadata")? {
+            out.push(Piece::Usage(read_usage(usage)?));
+        }
         let mut failure = None;
         for candidate in candidates {
             failure = failure.or(self.candidate(candidate.object()?, out)?);
-        }
-        if let Some(usage) = fields.object("usageMetadata")? {
-            out.push(Piece::Usage(read_usage(usage)?));
         }
         if blocked {
             out.push(Piece::Stop(Stop::Withheld));

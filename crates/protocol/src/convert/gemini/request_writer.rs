@@ -270,7 +270,7 @@ fn tool_config<'a>(choice: Option<Wish<Choice<'_>>>, tools: &[Tool<'_>], names: 
     Some(Object::new().with("functionCallingConfig", config))
 }
 
-fn drawn<'a>(sampling: Sampling<'a>) -> Object<'a> {
+fn drawn(sampling: Sampling<'_>) -> Object<'_> {
     let Sampling { temperature, top_p, top_k, seed, frequency_penalty, presence_penalty } = sampling;
     Object::new()
         .with_some("temperature", temperature.map(|wish| wish.value.raw))

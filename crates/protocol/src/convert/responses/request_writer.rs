@@ -121,7 +121,7 @@ fn message<'a>(role: &'static str, said: Vec<Json<'a>>) -> Option<Json<'a>> {
 }
 
 /// One part of a message's content; none for what says nothing.
-fn content<'a>(part: Part<'a>, side: Side) -> Result<Option<Json<'a>>, Fault> {
+fn content(part: Part<'_>, side: Side) -> Result<Option<Json<'_>>, Fault> {
     let path = part.path;
     let content = match (part.content, side) {
         (Content::Text(text), _) if text.is_empty() => return Ok(None),

@@ -1,0 +1,273 @@
+//! What cannot be expressed is refused by the name of its field, and what changes no content is let through.
+
+use crate::{NOW, model_of, pairs};
+use Dialect::{Anthropic, Gemini, OpenAiChat as Chat, OpenAiResponses as Responses};
+use domain::Dialect;
+use protocol::convert;
+
+/// A Chat request with these members more.
+fn chat(members: &str) -> String {
+    format!(r#"{{"model":"m","messages":[{{"role":"user","content":"Hi"}}]{members}}}"#)
+}
+
+/// A Messages request with these members more.
+fn messages(members: &str) -> String {
+    format!(r#"{{"model":"m","max_tokens":100,"messages":[{{"role":"user","content":"Hi"}}]{members}}}"#)
+}
+
+/// A Chat request of one message.
+fn chat_of(message: &str) -> String {
+    format!(r#"{{"model":"m","messages":[{message}]}}"#)
+}
+
+/// A Messages request of one message.
+fn messages_of(message: &str) -> String {
+    format!(r#"{{"model":"m","max_tokens":100,"messages":[{message}]}}"#)
+}
+
+fn refused_field(from: Dialect, to: Dialect, body: &str) -> Option<String> {
+    convert::request(from, to, body.as_bytes(), model_of(to), NOW).err().map(|error| error.field)
+}
+
+#[test]
+fn what_no_upstream_can_express_is_refused_by_name() {
+    for (from, body, field) in [
+        (Chat, chat(r#","n":2"#), "n"),
+        (Chat, chat(r#","logprobs":true"#), "logprobs"),
+        (Chat, chat(r#","top_logprobs":3"#), "top_logprobs"),
+        (Chat, chat(r#","logit_bias":{"50256":-100}"#), "logit_bias.50256"),
+        (Chat, chat(r#","modalities":["text","audio"]"#), "modalities.1"),
+        (Chat, chat(r#","audio":{"voice":"alloy","format":"mp3"}"#), "audio"),
+        (Chat, chat(r#","web_search_options":{}"#), "web_search_options"),
+        (Chat, chat(r#","functions":[{"name":"f"}]"#), "functions"),
+        (Chat, chat(r#","a_new_field":1"#), "a_new_field"),
+        (Chat, chat(r#","tools":[{"type":"custom","custom":{"name":"f"}}]"#), "tools.0.type"),
+        (Chat, chat(r#","tool_choice":{"type":"allowed_tools","allowed_tools":{}}"#), "tool_choice.type"),
+        (Chat, chat(r#","reasoning_effort":"utmost""#), "reasoning_effort"),
+        (Chat, chat(r#","stream":1"#), "stream"),
+        (Chat, chat(r#","max_tokens":-1"#), "max_tokens"),
+        (Chat, chat_of(r#"{"role":"user","content":"Hi","name":"Ann"}"#), "messages.0.name"),
+        (Chat, chat_of(r#"{"role":"function","content":"Hi"}"#), "messages.0.role"),
+        (Chat, chat_of(r#"{"role":"user","content":[{"type":"video","video":{}}]}"#), "messages.0.content.0.type"),
+        (
+            Chat,
+            chat_of(r#"{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png,x"}}]}"#),
+            "messages.0.content.0.image_url.url",
+        ),
+        (Chat, chat_of(r#"{"role":"assistant","audio":{"id":"a"}}"#), "messages.0.audio"),
+        (
+            Chat,
+            chat_of(
+                r#"{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"[1]"}}]}"#,
+            ),
+            "messages.0.tool_calls.0.function.arguments",
+        ),
+        (
+            Chat,
+            chat_of(
+                r#"{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"a\":"}}]}"#,
+            ),
+            "messages.0.tool_calls.0.function.arguments",
+        ),
+        (Chat, r#"{"model":"m"}"#.to_owned(), "messages"),
+        (Chat, r#"{"messages":[],"messages":[]}"#.to_owned(), "body"),
+        (Chat, "[]".to_owned(), "body"),
+        (Chat, "{".to_owned(), "body"),
+        (Anthropic, messages(r#","mcp_servers":[{"name":"s"}]"#), "mcp_servers"),
+        (Anthropic, messages(r#","container":"c""#), "container"),
+        (Anthropic, messages(r#","safeguards":[{"type":"dangerous_tool_use"}]"#), "safeguards"),
+        (Anthropic, messages(r#","tools":[{"type":"web_search_20250305","name":"web_search"}]"#), "tools.0.type"),
+        (
+            Anthropic,
+            messages(r#","context_management":{"edits":[{"type":"compact_20260112"}]}"#),
+            "context_management.edits.0.type",
+        ),
+        (Anthropic, messages(r#","thinking":{"type":"enabled"}"#), "thinking.budget_tokens"),
+        (Anthropic, messages(r#","output_config":{"task_budget":{}}"#), "output_config.task_budget"),
+        (Anthropic, messages(r#","a_new_field":1"#), "a_new_field"),
+        (
+            Anthropic,
+            messages_of(r#"{"role":"user","content":[{"type":"search_result","content":[]}]}"#),
+            "messages.0.content.0.type",
+        ),
+        (
+            Anthropic,
+            messages_of(r#"{"role":"user","content":[{"type":"image","source":{"type":"file","file_id":"f"}}]}"#),
+            "messages.0.content.0.source.type",
+        ),
+        (
+            Anthropic,
+            messages_of(
+                r#"{"role":"user","content":[{"type":"document","citations":{"enabled":true},"source":{"type":"text","media_type":"text/plain","data":"x"}}]}"#,
+            ),
+            "messages.0.content.0.citations.enabled",
+        ),
+        (
+            Anthropic,
+            messages_of(
+                r#"{"role":"assistant","content":[{"type":"server_tool_use","id":"s","name":"web_search","input":{}}]}"#,
+            ),
+            "messages.0.content.0.type",
+        ),
+        (
+            Anthropic,
+            messages_of(r#"{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":"x"}]}"#),
+            "messages.0.content.0.input",
+        ),
+    ] {
+        for (_, to) in pairs().filter(|(client, _)| *client == from) {
+            assert_eq!(refused_field(from, to, &body).as_deref(), Some(field), "to {to}: {body}");
+        }
+    }
+}
+
+#[test]
+fn what_one_upstream_cannot_express_is_refused_there_and_let_through_elsewhere() {
+    let tools = r#","tools":[{"type":"function","function":{"name":"f"}}]"#;
+    let pdf_by_address =
+        r#"{"role":"user","content":[{"type":"document","source":{"type":"url","url":"https://example.com/a.pdf"}}]}"#;
+    let uploaded = r#"{"role":"user","content":[{"type":"file","file":{"file_id":"file-1"}}]}"#;
+    let speech = r#"{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"AA==","format":"mp3"}}]}"#;
+    let text_file = r#"{"role":"user","content":[{"type":"file","file":{"file_data":"data:text/plain;base64,AA=="}}]}"#;
+    let unknown_call = r#"{"role":"tool","tool_call_id":"c","content":"x"}"#;
+    for (from, body, field, refusing) in [
+        (Chat, chat(r#","seed":7"#), "seed", &[Anthropic, Responses][..]),
+        (Chat, chat(r#","frequency_penalty":0.5"#), "frequency_penalty", &[Anthropic, Responses]),
+        (Chat, chat(r#","presence_penalty":-0.5"#), "presence_penalty", &[Anthropic, Responses]),
+        (Chat, chat(r#","top_k":5"#), "top_k", &[Responses]),
+        (Chat, chat(r#","temperature":1.5"#), "temperature", &[Anthropic]),
+        (Chat, chat(r#","stop":["END"]"#), "stop", &[Responses]),
+        (Chat, chat(r#","verbosity":"low""#), "verbosity", &[Anthropic, Gemini]),
+        (Chat, chat(r#","service_tier":"flex""#), "service_tier", &[Anthropic, Gemini]),
+        (Chat, chat(r#","service_tier":"priority""#), "service_tier", &[Gemini]),
+        (Chat, chat(r#","response_format":{"type":"json_object"}"#), "response_format", &[Anthropic]),
+        (Chat, chat(&format!(r#","parallel_tool_calls":false{tools}"#)), "parallel_tool_calls", &[Gemini]),
+        (Chat, chat_of(uploaded), "messages.0.content.0", &[Anthropic, Gemini]),
+        (Chat, chat_of(speech), "messages.0.content.0", &[Anthropic, Responses]),
+        (Chat, chat_of(text_file), "messages.0.content.0", &[Anthropic]),
+        (Chat, chat_of(unknown_call), "messages.0", &[Gemini]),
+        (Anthropic, messages(r#","top_k":5"#), "top_k", &[Chat, Responses]),
+        (Anthropic, messages(r#","stop_sequences":["END"]"#), "stop_sequences", &[Responses]),
+        (Anthropic, messages_of(pdf_by_address), "messages.0.content.0", &[Chat]),
+    ] {
+        for (_, to) in pairs().filter(|(client, _)| *client == from) {
+            let expected = refusing.contains(&to).then_some(field);
+            assert_eq!(refused_field(from, to, &body).as_deref(), expected, "to {to}: {body}");
+        }
+    }
+}
+
+#[test]
+fn what_changes_no_content_is_let_through() {
+    for (from, body) in [
+        (
+            Chat,
+            chat(
+                r#","metadata":{"a":"b"},"store":true,"prediction":{"type":"content","content":"x"},"prompt_cache_key":"k""#,
+            ),
+        ),
+        (
+            Chat,
+            chat(
+                r#","n":1,"logprobs":false,"logit_bias":{},"presence_penalty":0,"modalities":["text"],"audio":null,"function_call":null"#,
+            ),
+        ),
+        (Chat, chat(r#","parallel_tool_calls":false,"stream_options":{"include_obfuscation":false}"#)),
+        (
+            Chat,
+            chat_of(
+                r#"{"role":"assistant","content":"x","refusal":null,"annotations":[],"audio":null,"function_call":null,"tool_calls":null}"#,
+            ),
+        ),
+        (Anthropic, messages(r#","cache_control":{"type":"ephemeral"},"inference_geo":"us","stop_sequences":[]"#)),
+        (
+            Anthropic,
+            messages(
+                r#","context_management":{"edits":[{"type":"clear_thinking_20251015","keep":"all"},{"type":"clear_tool_uses_20250919"}]}"#,
+            ),
+        ),
+        (
+            Anthropic,
+            messages_of(
+                r#"{"role":"user","content":[{"type":"text","text":"x","citations":null,"cache_control":{"type":"ephemeral","ttl":"1h"}}]}"#,
+            ),
+        ),
+    ] {
+        for (_, to) in pairs().filter(|(client, _)| *client == from) {
+            assert_eq!(refused_field(from, to, &body), None, "to {to}: {body}");
+        }
+    }
+}
+
+#[test]
+fn a_pair_without_a_conversion_is_refused() {
+    for dialect in Dialect::ALL {
+        assert!(!convert::exists(*dialect, *dialect));
+        assert!(!convert::exists(Gemini, *dialect));
+        assert_eq!(refused_field(Gemini, *dialect, "{}").as_deref(), Some("body"));
+    }
+}
+
+#[test]
+fn a_request_for_anthropic_says_which_version_of_the_interface_it_is_written_for() {
+    for (from, to) in pairs() {
+        let converted = convert::request(from, to, crate::small_request(from).as_bytes(), model_of(to), NOW);
+        let headers = converted.expect("a request that can be expressed").headers;
+        let expected: &[(&str, &str)] = if to == Anthropic { &[("anthropic-version", "2023-06-01")] } else { &[] };
+        assert_eq!(headers, expected);
+    }
+}
+
+#[test]
+fn a_ceiling_that_the_client_left_out_is_the_documented_one() {
+    for (model, ceiling) in
+        [("claude-opus-5-5", convert::MAX_TOKENS_UNTOLD), ("claude-3-haiku-20240307", convert::MAX_TOKENS_UNTOLD_EARLY)]
+    {
+        let converted = convert::request(Chat, Anthropic, chat("").as_bytes(), model, NOW).expect("expressible");
+        let body: serde_json::Value = serde_json::from_slice(&converted.body).expect("JSON");
+        assert_eq!(body["max_tokens"], ceiling);
+    }
+}
+
+#[test]
+fn thinking_fits_the_models_generation() {
+    let thinks = |to, model: &str, body: &str| {
+        let from = if to == Gemini || to == Anthropic { Chat } else { Anthropic };
+        let converted = convert::request(from, to, body.as_bytes(), model, NOW).expect("expressible");
+        let body: serde_json::Value = serde_json::from_slice(&converted.body).expect("JSON");
+        let places =
+            ["/thinking", "/output_config", "/generationConfig/thinkingConfig", "/reasoning_effort", "/reasoning"];
+        let found = places.iter().filter_map(|place| body.pointer(place));
+        found.map(ToString::to_string).collect::<Vec<_>>().join(" ")
+    };
+    let effort = |word: &str| chat(&format!(r#","max_tokens":10000,"reasoning_effort":"{word}""#));
+    let budget = messages(r#","thinking":{"type":"enabled","budget_tokens":2000}"#);
+    let off = messages(r#","thinking":{"type":"disabled"},"output_config":{"effort":"high"}"#);
+    let max = messages(r#","thinking":{"type":"adaptive","display":"omitted"},"output_config":{"effort":"max"}"#);
+    for (to, model, body, expected) in [
+        (Anthropic, "claude-haiku-4-5", effort("minimal"), r#"{"budget_tokens":1024,"type":"enabled"}"#),
+        (Anthropic, "claude-haiku-4-5", effort("high"), r#"{"budget_tokens":8000,"type":"enabled"}"#),
+        (Anthropic, "claude-haiku-4-5", effort("none"), r#"{"type":"disabled"}"#),
+        (
+            Anthropic,
+            "claude-opus-4-6",
+            effort("minimal"),
+            r#"{"display":"summarized","type":"adaptive"} {"effort":"low"}"#,
+        ),
+        (Gemini, "gemini-2.5-flash", effort("medium"), r#"{"includeThoughts":true,"thinkingBudget":8192}"#),
+        (Gemini, "gemini-2.5-flash", effort("none"), r#"{"thinkingBudget":0}"#),
+        (Gemini, "gemini-2.5-pro", effort("none"), r#"{"thinkingBudget":128}"#),
+        (Gemini, "gemini-3.1-pro", effort("minimal"), r#"{"includeThoughts":true,"thinkingLevel":"low"}"#),
+        (Gemini, "gemini-3.8-flash", effort("none"), r#"{"thinkingLevel":"minimal"}"#),
+        (Gemini, "gemini-3.8-flash", effort("xhigh"), r#"{"includeThoughts":true,"thinkingLevel":"high"}"#),
+        (Chat, "gpt-5.2", budget.clone(), r#""low""#),
+        (Chat, "gpt-5.2", off.clone(), ""),
+        (Chat, "gpt-4.1", max.clone(), ""),
+        (Chat, "deepseek-chat", max.clone(), r#""max""#),
+        (Responses, "gpt-5.2", budget, r#"{"effort":"low","summary":"auto"}"#),
+        (Responses, "gpt-5.2", max.clone(), r#"{"effort":"max"}"#),
+        (Responses, "gpt-4.1", max, ""),
+    ] {
+        assert_eq!(thinks(to, model, &body), expected, "{model}: {body}");
+    }
+}
