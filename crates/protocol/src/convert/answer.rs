@@ -81,7 +81,7 @@ pub(super) struct Usage {
 }
 
 /// A whole answer.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Message {
     /// How it began.
     pub(super) begin: Begin<'static>,
@@ -93,7 +93,7 @@ pub(super) struct Message {
 }
 
 /// A part of a whole answer.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Block {
     /// Text.
     Text(String),
@@ -186,6 +186,19 @@ impl CallHead<'_> {
 }
 
 impl Message {
+    /// Whether `piece` begins a block, rather than going on with the last one or telling something else.
+    pub(super) fn begins_block(&self, piece: &Piece<'_>) -> bool {
+        let last = self.blocks.last();
+        match piece {
+            Piece::Text(text) => !text.is_empty() && !matches!(last, Some(Block::Text(_))),
+            Piece::Refusal(text) => !text.is_empty() && !matches!(last, Some(Block::Refusal(_))),
+            Piece::Thought(text) => !text.is_empty() && !matches!(last, Some(Block::Thought { seal: None, .. })),
+            Piece::Seal(_) => !matches!(last, Some(Block::Thought { seal: None, .. })),
+            Piece::SealedThought(_) | Piece::Call(_) => true,
+            Piece::Begin(_) | Piece::Arguments(_) | Piece::Usage(_) | Piece::Stop(_) => false,
+        }
+    }
+
     /// Adds a piece. Arguments without a call belong to nothing and are left out.
     pub(super) fn add(&mut self, piece: Piece<'_>) {
         match piece {

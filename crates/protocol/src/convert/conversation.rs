@@ -3,9 +3,10 @@
 //! Every wish knows the field that the client wrote it in, so that a writer that cannot express it can say which one.
 
 use super::{
-    fields::{Fault, Number},
+    fields::{Fault, Field, Number},
     seal::Seal,
 };
+use domain::Dialect;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -338,6 +339,22 @@ impl<T> Wish<T> {
     }
 }
 
+impl Turn<'_> {
+    /// Gemini seals calls, not thoughts. In dialects that have a place for seals only with thoughts, its seal travels in
+    /// thoughts before the call.
+    pub(super) fn give_seals_to_calls(&mut self) {
+        for at in 1..self.parts.len() {
+            let (before, from) = self.parts.split_at_mut(at);
+            let (Some(thought), Some(call)) = (before.last_mut(), from.first_mut()) else { continue };
+            if let (Content::Thought { seal, .. }, Content::Call(call)) = (&mut thought.content, &mut call.content)
+                && seal.as_ref().is_some_and(|seal| seal.origin == Dialect::Gemini)
+            {
+                call.seal = seal.take();
+            }
+        }
+    }
+}
+
 impl Delivery {
     /// Whether it is a stream.
     pub(super) const fn is_stream(self) -> bool {
@@ -372,7 +389,34 @@ impl Effort {
     }
 }
 
+impl Thinking {
+    /// Takes OpenAI's word for the effort, which may also be that there is none.
+    pub(super) fn hear(&mut self, field: Field<'_>) -> Result<(), Fault> {
+        let word = field.text()?;
+        if word == "none" {
+            self.mode = Some(Wish::new(field.path, Mode::Off));
+            return Ok(());
+        }
+        let effort = Effort::parse(&word)
+            .ok_or_else(|| field.fault("must be none, minimal, low, medium, high, xhigh or max"))?;
+        self.effort = Some(Wish::new(field.path, effort));
+        Ok(())
+    }
+}
+
 impl Tier {
+    /// Reads OpenAI's word.
+    pub(super) fn read(field: Field<'_>) -> Result<Wish<Self>, Fault> {
+        let tier = match &*field.text()? {
+            "auto" => Self::Auto,
+            "default" => Self::Standard,
+            "flex" => Self::Flex,
+            "priority" => Self::Priority,
+            _ => return Err(field.fault("must be auto, default, flex or priority")),
+        };
+        Ok(Wish::new(field.path, tier))
+    }
+
     /// OpenAI's word.
     pub(super) const fn word(self) -> &'static str {
         match self {

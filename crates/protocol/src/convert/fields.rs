@@ -187,6 +187,16 @@ impl<'a> Field<'a> {
         Ok(items.map(|(at, raw)| Field { path: format!("{}.{at}", self.path), raw }).collect())
     }
 
+    /// A JSON object in a text. One without members is written as an empty text by some models.
+    pub(super) fn written_object(&self) -> Result<Box<RawValue>, Fault> {
+        let text = self.text()?;
+        let object = if text.trim().is_empty() { "{}" } else { text.trim() };
+        match RawValue::from_string(object.to_owned()) {
+            Ok(raw) if raw.get().starts_with('{') => Ok(raw),
+            _ => Err(self.fault("must be a JSON object, written as a text")),
+        }
+    }
+
     /// The value, which must be an object, as it is written.
     pub(super) fn raw_object(self) -> Result<&'a RawValue, Fault> {
         if self.raw.get().starts_with('{') { Ok(self.raw) } else { Err(self.fault("must be an object")) }

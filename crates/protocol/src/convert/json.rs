@@ -78,6 +78,12 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// With the members of another object behind its own.
+    pub(super) fn with_all(mut self, mut other: Self) -> Self {
+        self.0.append(&mut other.0);
+        self
+    }
+
     /// Whether there are no members.
     pub(super) const fn is_empty(&self) -> bool {
         self.0.is_empty()

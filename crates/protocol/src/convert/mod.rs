@@ -104,6 +104,7 @@ enum Reader {
 enum Writer {
     Anthropic(anthropic::StreamWriter),
     Chat(chat::StreamWriter),
+    Responses(Box<responses::StreamWriter>),
 }
 
 /// The dialects of clients that are converted.
@@ -111,6 +112,7 @@ enum Writer {
 enum Client {
     Anthropic,
     Chat,
+    Responses,
 }
 
 /// Whether a client that speaks `from` can be answered by an upstream that speaks `to`, which is another dialect.
@@ -139,6 +141,7 @@ pub fn request(
     let conversation = match client {
         Client::Anthropic => anthropic::read_request(body)?,
         Client::Chat => chat::read_request(body)?,
+        Client::Responses => responses::read_request(body)?,
     };
     let delivery = conversation.delivery;
     let (request, names) = match to {
@@ -165,11 +168,12 @@ impl AnswerConverter {
         self.reader.document(body, &mut pieces)?;
         let mut message = Message::default();
         for piece in pieces {
-            message.add(in_clients_names(&self.names, piece));
+            for_client(self.client, &self.names, piece, |piece| message.add(piece));
         }
         let document = match self.client {
             Client::Anthropic => anthropic::document(&message)?,
             Client::Chat => chat::document(&message, self.created_secs),
+            Client::Responses => responses::document(&message, self.created_secs),
         };
         Ok(document.into_body())
     }
@@ -190,7 +194,7 @@ impl AnswerConverter {
             return Ok(Step::Failed(error));
         }
         for piece in pieces {
-            self.writer.piece(in_clients_names(&self.names, piece), out);
+            for_client(self.client, &self.names, piece, |piece| self.writer.piece(piece, out));
         }
         Ok(Step::On)
     }
@@ -211,7 +215,8 @@ impl Client {
         match dialect {
             Dialect::Anthropic => Some(Self::Anthropic),
             Dialect::OpenAiChat => Some(Self::Chat),
-            Dialect::OpenAiResponses | Dialect::Gemini => None,
+            Dialect::OpenAiResponses => Some(Self::Responses),
+            Dialect::Gemini => None,
         }
     }
 }
@@ -254,6 +259,7 @@ impl Writer {
         match client {
             Client::Anthropic => Self::Anthropic(anthropic::StreamWriter::default()),
             Client::Chat => Self::Chat(chat::StreamWriter::new(created_secs, usage)),
+            Client::Responses => Self::Responses(Box::new(responses::StreamWriter::new(created_secs))),
         }
     }
 
@@ -261,6 +267,7 @@ impl Writer {
         match self {
             Self::Anthropic(writer) => writer.piece(piece, out),
             Self::Chat(writer) => writer.piece(piece, out),
+            Self::Responses(writer) => writer.piece(piece, out),
         }
     }
 
@@ -268,18 +275,25 @@ impl Writer {
         match self {
             Self::Anthropic(writer) => writer.finish(out),
             Self::Chat(writer) => writer.finish(out),
+            Self::Responses(writer) => writer.finish(out),
         }
     }
 }
 
-/// A call under the name that the client has for the tool.
-fn in_clients_names<'p>(names: &ToolNames, piece: Piece<'p>) -> Piece<'p> {
-    let Piece::Call(head) = piece else { return piece };
-    let name = match names.original(&head.name) {
-        same if same == head.name => head.name,
+/// A call under the name that the client has for the tool. A dialect that has no place for a call's seal is given it
+/// with thoughts before the call.
+fn for_client<'p>(client: Client, names: &ToolNames, piece: Piece<'p>, mut give: impl FnMut(Piece<'p>)) {
+    let Piece::Call(CallHead { id, name, mut seal }) = piece else { return give(piece) };
+    if client != Client::Chat
+        && let Some(seal) = seal.take()
+    {
+        give(Piece::Seal(seal));
+    }
+    let name = match names.original(&name) {
+        same if same == name => name,
         original => Cow::Owned(original.to_owned()),
     };
-    Piece::Call(CallHead { name, ..head })
+    give(Piece::Call(CallHead { id, name, seal }));
 }
 
 impl From<Fault> for Inexpressible {

@@ -23,6 +23,9 @@ const MARKS: [(Dialect, &str); 4] = [
     (Dialect::Gemini, "gemini:"),
 ];
 
+/// What a dialect that has one place for both puts before thoughts that only their provider can read.
+const HIDDEN: &str = "redacted:";
+
 impl<'a> Seal<'a> {
     /// A seal of `origin`.
     pub(super) fn new(origin: Dialect, proof: impl Into<Cow<'a, str>>) -> Self {
@@ -46,6 +49,17 @@ impl<'a> Seal<'a> {
     pub(super) fn written(&self, own: Dialect) -> Cow<'_, str> {
         let mark = MARKS.iter().find(|(origin, _)| *origin == self.origin && *origin != own);
         mark.map_or(Cow::Borrowed(&*self.proof), |(_, mark)| Cow::Owned(format!("{mark}{}", self.proof)))
+    }
+
+    /// The seal of hidden thoughts, for a place in which other seals stand, too.
+    pub(super) fn hide(seal: &Seal<'_>) -> Seal<'static> {
+        Seal { origin: seal.origin, proof: Cow::Owned(format!("{HIDDEN}{}", seal.proof)) }
+    }
+
+    /// The way back: the seal of hidden thoughts, if it is one.
+    pub(super) fn hidden(&self) -> Option<Seal<'static>> {
+        let proof = self.proof.strip_prefix(HIDDEN)?;
+        Some(Seal { origin: self.origin, proof: Cow::Owned(proof.to_owned()) })
     }
 
     /// The proof, when `dialect` made it.

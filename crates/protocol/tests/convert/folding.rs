@@ -158,8 +158,53 @@ fn fold_anthropic(events: &[(String, Vec<u8>)]) -> Value {
 }
 
 fn fold_responses(events: &[(String, Vec<u8>)]) -> Value {
-    let (_, last) = events.last().expect("a stream");
-    document(last)["response"].clone()
+    let (mut items, mut open) = (Vec::<Value>::new(), None::<String>);
+    let mut whole = Value::Null;
+    for (at, (name, data)) in events.iter().enumerate() {
+        let event = document(data);
+        assert_eq!((&event["type"], &event["sequence_number"]), (&json!(name), &json!(at)));
+        assert!(whole.is_null(), "the response is whole with the last event");
+        assert_eq!(at == 0, name == "response.created");
+        if let Some(index) = event.get("output_index") {
+            let last = items.len() - usize::from(name != "response.output_item.added");
+            assert_eq!(index, last, "items are numbered in order");
+        }
+        if let Some(id) = event.get("item_id") {
+            assert_eq!(id.as_str(), items.last().expect("an item")["id"].as_str(), "events belong to the open item");
+        }
+        match &**name {
+            "response.created" | "response.in_progress" => assert_eq!(event["response"]["output"], json!([])),
+            "response.output_item.added" => {
+                assert_eq!(open.replace(String::new()), None, "one item at a time");
+                items.push(event["item"].clone());
+            }
+            "response.output_text.delta"
+            | "response.refusal.delta"
+            | "response.reasoning_summary_text.delta"
+            | "response.function_call_arguments.delta" => {
+                open.as_mut().expect("an open item").push_str(event["delta"].as_str().expect("a text"));
+            }
+            "response.output_text.done" | "response.reasoning_summary_text.done" => {
+                assert_eq!(open.as_deref(), event["text"].as_str())
+            }
+            "response.refusal.done" => assert_eq!(open.as_deref(), event["refusal"].as_str()),
+            "response.function_call_arguments.done" => assert_eq!(open.as_deref(), event["arguments"].as_str()),
+            "response.content_part.added" | "response.reasoning_summary_part.added" => {
+                assert_eq!(open.as_deref(), Some(""))
+            }
+            "response.content_part.done" | "response.reasoning_summary_part.done" => {}
+            "response.output_item.done" => {
+                assert!(open.take().is_some(), "an item that was open");
+                assert_eq!(items.last().expect("an item")["id"], event["item"]["id"]);
+                *items.last_mut().expect("an item") = event["item"].clone();
+            }
+            "response.completed" | "response.incomplete" => whole = event["response"].clone(),
+            other => panic!("{other}"),
+        }
+    }
+    assert_eq!(open, None);
+    assert_eq!(whole["output"], Value::Array(items), "the end repeats what was said");
+    whole
 }
 
 #[test]

@@ -19,17 +19,16 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Compares with the file at `path` below `expected`; true when it is the same.
-fn is_as_expected(path: &Path, found: &str) -> bool {
+/// Compares with the file at `path` below `expected`; says where the difference can be seen.
+fn difference(path: &Path, found: &str) -> Option<String> {
     let expected = fs::read_to_string(golden_files().join("expected").join(path)).unwrap_or_default();
     if expected == found {
-        return true;
+        return None;
     }
     let beside = Path::new(env!("CARGO_TARGET_TMPDIR")).join("convert-expected").join(path);
     fs::create_dir_all(beside.parent().expect("a folder")).expect("a folder that can be made");
     fs::write(&beside, found).expect("a file that can be written");
-    eprintln!("{} differs; what came out: {}", path.display(), beside.display());
-    false
+    Some(format!("{} differs; what came out: {}", path.display(), beside.display()))
 }
 
 /// JSON with a member a line, order and numbers untouched.
@@ -95,30 +94,30 @@ fn converted_answer(from: Dialect, to: Dialect, file: &Path) -> String {
 
 #[test]
 fn requests_become_what_the_golden_files_say() {
-    let mut all_same = true;
+    let mut differences = Vec::new();
     for (from, to) in pairs() {
         for file in files(&golden_files().join("requests").join(from.to_string())) {
             let found = converted_request(from, to, &fs::read(&file).expect("a readable file"));
             let name = file.file_name().expect("a name");
             let path = Path::new("requests").join(format!("{from}-to-{to}")).join(name);
-            all_same &= is_as_expected(&path, &found);
+            differences.extend(difference(&path, &found));
         }
     }
-    assert!(all_same, "see the list above");
+    assert!(differences.is_empty(), "{differences:#?}");
 }
 
 #[test]
 fn answers_become_what_the_golden_files_say() {
-    let mut all_same = true;
+    let mut differences = Vec::new();
     for (from, to) in pairs() {
         for file in files(&golden_files().join("answers").join(to.to_string())) {
             let found = converted_answer(from, to, &file);
             let name = file.file_name().expect("a name");
             let path = Path::new("answers").join(format!("{to}-for-{from}")).join(name);
-            all_same &= is_as_expected(&path, &found);
+            differences.extend(difference(&path, &found));
         }
     }
-    assert!(all_same, "see the list above");
+    assert!(differences.is_empty(), "{differences:#?}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod folding;
 mod golden;
 mod properties;
 mod refusals;
+mod said;
 
 use domain::{Dialect, Timestamp};
 use protocol::{
@@ -12,9 +13,6 @@ use protocol::{
     sse::{Decoder, Event},
 };
 use std::path::PathBuf;
-
-/// The dialects whose clients are converted.
-const CLIENTS: [Dialect; 2] = [Dialect::OpenAiChat, Dialect::Anthropic];
 
 const NOW: Timestamp = Timestamp::from_ms(1_795_000_000_000);
 

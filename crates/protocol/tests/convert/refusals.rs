@@ -15,6 +15,11 @@ fn messages(members: &str) -> String {
     format!(r#"{{"model":"m","max_tokens":100,"messages":[{{"role":"user","content":"Hi"}}]{members}}}"#)
 }
 
+/// A Responses request with these members more.
+fn responses(members: &str) -> String {
+    format!(r#"{{"model":"m","input":"Hi"{members}}}"#)
+}
+
 /// A Chat request of one message.
 fn chat_of(message: &str) -> String {
     format!(r#"{{"model":"m","messages":[{message}]}}"#)
@@ -29,95 +34,127 @@ fn refused_field(from: Dialect, to: Dialect, body: &str) -> Option<String> {
     convert::request(from, to, body.as_bytes(), model_of(to), NOW).err().map(|error| error.field)
 }
 
+fn assert_refused_everywhere(from: Dialect, body: &str, field: &str) {
+    for (_, to) in pairs().filter(|(client, _)| *client == from) {
+        assert_eq!(refused_field(from, to, body).as_deref(), Some(field), "to {to}: {body}");
+    }
+}
+
 #[test]
-fn what_no_upstream_can_express_is_refused_by_name() {
-    for (from, body, field) in [
-        (Chat, chat(r#","n":2"#), "n"),
-        (Chat, chat(r#","logprobs":true"#), "logprobs"),
-        (Chat, chat(r#","top_logprobs":3"#), "top_logprobs"),
-        (Chat, chat(r#","logit_bias":{"50256":-100}"#), "logit_bias.50256"),
-        (Chat, chat(r#","modalities":["text","audio"]"#), "modalities.1"),
-        (Chat, chat(r#","audio":{"voice":"alloy","format":"mp3"}"#), "audio"),
-        (Chat, chat(r#","web_search_options":{}"#), "web_search_options"),
-        (Chat, chat(r#","functions":[{"name":"f"}]"#), "functions"),
-        (Chat, chat(r#","a_new_field":1"#), "a_new_field"),
-        (Chat, chat(r#","tools":[{"type":"custom","custom":{"name":"f"}}]"#), "tools.0.type"),
-        (Chat, chat(r#","tool_choice":{"type":"allowed_tools","allowed_tools":{}}"#), "tool_choice.type"),
-        (Chat, chat(r#","reasoning_effort":"utmost""#), "reasoning_effort"),
-        (Chat, chat(r#","stream":1"#), "stream"),
-        (Chat, chat(r#","max_tokens":-1"#), "max_tokens"),
-        (Chat, chat_of(r#"{"role":"user","content":"Hi","name":"Ann"}"#), "messages.0.name"),
-        (Chat, chat_of(r#"{"role":"function","content":"Hi"}"#), "messages.0.role"),
-        (Chat, chat_of(r#"{"role":"user","content":[{"type":"video","video":{}}]}"#), "messages.0.content.0.type"),
+fn what_no_upstream_can_express_of_chat_is_refused_by_name() {
+    for (body, field) in [
+        (chat(r#","n":2"#), "n"),
+        (chat(r#","logprobs":true"#), "logprobs"),
+        (chat(r#","top_logprobs":3"#), "top_logprobs"),
+        (chat(r#","logit_bias":{"50256":-100}"#), "logit_bias.50256"),
+        (chat(r#","modalities":["text","audio"]"#), "modalities.1"),
+        (chat(r#","audio":{"voice":"alloy","format":"mp3"}"#), "audio"),
+        (chat(r#","web_search_options":{}"#), "web_search_options"),
+        (chat(r#","functions":[{"name":"f"}]"#), "functions"),
+        (chat(r#","a_new_field":1"#), "a_new_field"),
+        (chat(r#","tools":[{"type":"custom","custom":{"name":"f"}}]"#), "tools.0.type"),
+        (chat(r#","tool_choice":{"type":"allowed_tools","allowed_tools":{}}"#), "tool_choice.type"),
+        (chat(r#","reasoning_effort":"utmost""#), "reasoning_effort"),
+        (chat(r#","stream":1"#), "stream"),
+        (chat(r#","max_tokens":-1"#), "max_tokens"),
+        (chat_of(r#"{"role":"user","content":"Hi","name":"Ann"}"#), "messages.0.name"),
+        (chat_of(r#"{"role":"function","content":"Hi"}"#), "messages.0.role"),
+        (chat_of(r#"{"role":"user","content":[{"type":"video","video":{}}]}"#), "messages.0.content.0.type"),
         (
-            Chat,
             chat_of(r#"{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png,x"}}]}"#),
             "messages.0.content.0.image_url.url",
         ),
-        (Chat, chat_of(r#"{"role":"assistant","audio":{"id":"a"}}"#), "messages.0.audio"),
+        (chat_of(r#"{"role":"assistant","audio":{"id":"a"}}"#), "messages.0.audio"),
         (
-            Chat,
             chat_of(
                 r#"{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"[1]"}}]}"#,
             ),
             "messages.0.tool_calls.0.function.arguments",
         ),
         (
-            Chat,
             chat_of(
                 r#"{"role":"assistant","tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{\"a\":"}}]}"#,
             ),
             "messages.0.tool_calls.0.function.arguments",
         ),
-        (Chat, r#"{"model":"m"}"#.to_owned(), "messages"),
-        (Chat, r#"{"messages":[],"messages":[]}"#.to_owned(), "body"),
-        (Chat, "[]".to_owned(), "body"),
-        (Chat, "{".to_owned(), "body"),
-        (Anthropic, messages(r#","mcp_servers":[{"name":"s"}]"#), "mcp_servers"),
-        (Anthropic, messages(r#","container":"c""#), "container"),
-        (Anthropic, messages(r#","safeguards":[{"type":"dangerous_tool_use"}]"#), "safeguards"),
-        (Anthropic, messages(r#","tools":[{"type":"web_search_20250305","name":"web_search"}]"#), "tools.0.type"),
+        (r#"{"model":"m"}"#.to_owned(), "messages"),
+        (r#"{"messages":[],"messages":[]}"#.to_owned(), "body"),
+        ("[]".to_owned(), "body"),
+        ("{".to_owned(), "body"),
+    ] {
+        assert_refused_everywhere(Chat, &body, field);
+    }
+}
+
+#[test]
+fn what_no_upstream_can_express_of_messages_is_refused_by_name() {
+    for (body, field) in [
+        (messages(r#","mcp_servers":[{"name":"s"}]"#), "mcp_servers"),
+        (messages(r#","container":"c""#), "container"),
+        (messages(r#","safeguards":[{"type":"dangerous_tool_use"}]"#), "safeguards"),
+        (messages(r#","tools":[{"type":"web_search_20250305","name":"web_search"}]"#), "tools.0.type"),
         (
-            Anthropic,
             messages(r#","context_management":{"edits":[{"type":"compact_20260112"}]}"#),
             "context_management.edits.0.type",
         ),
-        (Anthropic, messages(r#","thinking":{"type":"enabled"}"#), "thinking.budget_tokens"),
-        (Anthropic, messages(r#","output_config":{"task_budget":{}}"#), "output_config.task_budget"),
-        (Anthropic, messages(r#","a_new_field":1"#), "a_new_field"),
+        (messages(r#","thinking":{"type":"enabled"}"#), "thinking.budget_tokens"),
+        (messages(r#","output_config":{"task_budget":{}}"#), "output_config.task_budget"),
+        (messages(r#","a_new_field":1"#), "a_new_field"),
         (
-            Anthropic,
             messages_of(r#"{"role":"user","content":[{"type":"search_result","content":[]}]}"#),
             "messages.0.content.0.type",
         ),
         (
-            Anthropic,
             messages_of(r#"{"role":"user","content":[{"type":"image","source":{"type":"file","file_id":"f"}}]}"#),
             "messages.0.content.0.source.type",
         ),
         (
-            Anthropic,
             messages_of(
                 r#"{"role":"user","content":[{"type":"document","citations":{"enabled":true},"source":{"type":"text","media_type":"text/plain","data":"x"}}]}"#,
             ),
             "messages.0.content.0.citations.enabled",
         ),
         (
-            Anthropic,
             messages_of(
                 r#"{"role":"assistant","content":[{"type":"server_tool_use","id":"s","name":"web_search","input":{}}]}"#,
             ),
             "messages.0.content.0.type",
         ),
         (
-            Anthropic,
             messages_of(r#"{"role":"assistant","content":[{"type":"tool_use","id":"t","name":"f","input":"x"}]}"#),
             "messages.0.content.0.input",
         ),
     ] {
-        for (_, to) in pairs().filter(|(client, _)| *client == from) {
-            assert_eq!(refused_field(from, to, &body).as_deref(), Some(field), "to {to}: {body}");
-        }
+        assert_refused_everywhere(Anthropic, &body, field);
+    }
+}
+
+#[test]
+fn what_no_upstream_can_express_of_responses_is_refused_by_name() {
+    for (body, field) in [
+        (responses(r#","previous_response_id":"resp_1""#), "previous_response_id"),
+        (responses(r#","conversation":"conv_1""#), "conversation"),
+        (responses(r#","prompt":{"id":"p"}"#), "prompt"),
+        (responses(r#","background":true"#), "background"),
+        (responses(r#","top_logprobs":2"#), "top_logprobs"),
+        (responses(r#","include":["web_search_call.action.sources"]"#), "include.0"),
+        (responses(r#","tools":[{"type":"web_search"}]"#), "tools.0.type"),
+        (responses(r#","tools":[{"type":"custom","name":"f"}]"#), "tools.0.type"),
+        (
+            responses(r#","tools":[{"type":"namespace","name":"n","tools":[{"type":"custom","name":"f"}]}]"#),
+            "tools.0.tools.0.type",
+        ),
+        (responses(r#","tool_choice":{"type":"web_search"}"#), "tool_choice.type"),
+        (responses(r#","a_new_field":1"#), "a_new_field"),
+        (r#"{"model":"m","input":[{"type":"item_reference","id":"i"}]}"#.to_owned(), "input.0.type"),
+        (r#"{"model":"m","input":[{"type":"web_search_call","id":"i"}]}"#.to_owned(), "input.0.type"),
+        (
+            r#"{"model":"m","input":[{"role":"user","content":[{"type":"input_audio"}]}]}"#.to_owned(),
+            "input.0.content.0.type",
+        ),
+        (r#"{"model":"m"}"#.to_owned(), "input"),
+    ] {
+        assert_refused_everywhere(Responses, &body, field);
     }
 }
 

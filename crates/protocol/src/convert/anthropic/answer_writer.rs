@@ -108,9 +108,6 @@ impl StreamWriter {
     }
 
     fn call(&mut self, head: &CallHead<'_>, out: &mut Vec<u8>) {
-        if let Some(seal) = &head.seal {
-            self.seal(seal, out);
-        }
         self.close(out);
         let input = Object::new();
         self.start(
@@ -155,59 +152,19 @@ impl StreamWriter {
 /// When the arguments of a call are no JSON object, unless there was no room for the rest of them.
 pub(in crate::convert) fn document(message: &Message) -> Result<Object<'_>, Fault> {
     let stop = message.stop();
-    let mut content = Content::default();
+    let mut content = Vec::new();
     for block in &message.blocks {
-        match block {
-            Block::Text(text) | Block::Refusal(text) => content.push(Object::of_type("text").with("text", &**text)),
-            Block::Thought { text, seal: Some(seal) } => content.push(thinking(text, Some(seal))),
-            Block::Thought { text, seal: None } => content.think(text),
+        content.push(match block {
+            Block::Text(text) | Block::Refusal(text) => Object::of_type("text").with("text", &**text).into(),
+            Block::Thought { text, seal } => thinking(text, seal.as_ref()).into(),
             Block::SealedThought(seal) => {
-                content.push(Object::of_type("redacted_thinking").with("data", seal.written(Dialect::Anthropic)));
+                Object::of_type("redacted_thinking").with("data", seal.written(Dialect::Anthropic)).into()
             }
-            Block::Call { head, arguments } => {
-                if let Some(seal) = &head.seal {
-                    content.seal(seal);
-                }
-                content.push(tool_use(head, arguments, &stop)?);
-            }
-        }
+            Block::Call { head, arguments } => tool_use(head, arguments, &stop)?.into(),
+        });
     }
-    let document = head(&message.begin).with("content", content.finish());
+    let document = head(&message.begin).with("content", content);
     Ok(stop_members(document, &stop).with("usage", usage(&message.usage)))
-}
-
-/// The blocks of a document. Thoughts wait for their proof, which may come with the call behind them.
-#[derive(Default)]
-struct Content<'a> {
-    blocks: Vec<Json<'a>>,
-    unsealed: Option<&'a str>,
-}
-
-impl<'a> Content<'a> {
-    fn push(&mut self, block: Object<'a>) {
-        if let Some(thoughts) = self.unsealed.take() {
-            self.blocks.push(thinking(thoughts, None).into());
-        }
-        self.blocks.push(block.into());
-    }
-
-    fn think(&mut self, thoughts: &'a str) {
-        if let Some(earlier) = self.unsealed.replace(thoughts) {
-            self.blocks.push(thinking(earlier, None).into());
-        }
-    }
-
-    fn seal(&mut self, seal: &'a Seal<'_>) {
-        let thoughts = self.unsealed.take().unwrap_or_default();
-        self.blocks.push(thinking(thoughts, Some(seal)).into());
-    }
-
-    fn finish(mut self) -> Vec<Json<'a>> {
-        if let Some(thoughts) = self.unsealed {
-            self.blocks.push(thinking(thoughts, None).into());
-        }
-        self.blocks
-    }
 }
 
 fn thinking<'a>(thoughts: &'a str, seal: Option<&'a Seal<'_>>) -> Object<'a> {

@@ -86,7 +86,9 @@ fn turn<'a>(message: Field<'a>, thinking: &mut Thinking) -> Result<Turn<'a>, Fau
         output_config(config, thinking)?;
     }
     fields.finish()?;
-    Ok(Turn { role, parts })
+    let mut turn = Turn { role, parts };
+    turn.give_seals_to_calls();
+    Ok(turn)
 }
 
 /// A text, or a list of blocks.
@@ -94,23 +96,7 @@ fn contents(content: Field<'_>) -> Result<Vec<Part<'_>>, Fault> {
     if content.is_text() {
         return Ok(vec![Part { content: Content::Text(content.text()?), path: content.path }]);
     }
-    let mut parts = content.list()?.into_iter().map(block).collect::<Result<Vec<_>, _>>()?;
-    give_seals_to_calls(&mut parts);
-    Ok(parts)
-}
-
-/// Gemini seals calls, not thoughts. Its seal travels in a block of thinking before the call, where this dialect has a
-/// place for it.
-fn give_seals_to_calls(parts: &mut [Part<'_>]) {
-    for at in 1..parts.len() {
-        let (before, from) = parts.split_at_mut(at);
-        let (Some(thought), Some(call)) = (before.last_mut(), from.first_mut()) else { continue };
-        if let (Content::Thought { seal, .. }, Content::Call(call)) = (&mut thought.content, &mut call.content)
-            && seal.as_ref().is_some_and(|seal| seal.origin == Dialect::Gemini)
-        {
-            call.seal = seal.take();
-        }
-    }
+    content.list()?.into_iter().map(block).collect()
 }
 
 fn block(block: Field<'_>) -> Result<Part<'_>, Fault> {

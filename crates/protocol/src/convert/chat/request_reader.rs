@@ -2,12 +2,11 @@
 
 use crate::convert::{
     conversation::{
-        Call, Calls, Choice, Content, Conversation, Delivery, Effort, Format, Mode, Outcome, Part, Role, Sampling,
+        Call, Calls, Choice, Content, Conversation, Delivery, Display, Format, Mode, Outcome, Part, Role, Sampling,
         Source, Thinking, Tier, Tool, ToolResult, Turn, UsageChunk, Wish,
     },
     fields::{Fault, Field, Fields, Number},
 };
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// Fields of a request that change no content: labels, what OpenAI stores, how its cache lives, and a guess at the
@@ -37,7 +36,7 @@ pub(in crate::convert) fn read(body: &[u8]) -> Result<Conversation<'_>, Fault> {
         verbosity: wish_text(&mut fields, "verbosity")?,
         end_user: end_user(&mut fields)?,
         cache_key: fields.text("prompt_cache_key")?,
-        tier: fields.take("service_tier").map(tier).transpose()?,
+        tier: fields.take("service_tier").map(Tier::read).transpose()?,
         delivery: delivery(&mut fields)?,
     };
     fields.finish()?;
@@ -157,21 +156,11 @@ fn call(mut fields: Fields<'_>) -> Result<Call<'_>, Fault> {
     let id = fields.required_text("id")?;
     let mut function = fields.required("function")?.object()?;
     let name = function.required_text("name")?;
-    let arguments = arguments(&function.required("arguments")?)?;
+    let arguments = Cow::Owned(function.required("arguments")?.written_object()?);
     let seal = super::seal(&mut fields)?;
     function.finish()?;
     fields.finish()?;
     Ok(Call { id, name, arguments, seal })
-}
-
-/// JSON in a text. A call without arguments is written as an empty text by some models.
-fn arguments<'a>(field: &Field<'a>) -> Result<Cow<'a, RawValue>, Fault> {
-    let text = field.text()?;
-    let object = if text.trim().is_empty() { "{}".to_owned() } else { text.trim().to_owned() };
-    match RawValue::from_string(object) {
-        Ok(raw) if raw.get().starts_with('{') => Ok(Cow::Owned(raw)),
-        _ => Err(field.fault("must be a JSON object, written as a text")),
-    }
 }
 
 fn tool_result<'a>(fields: &mut Fields<'a>) -> Result<Part<'a>, Fault> {
@@ -292,31 +281,35 @@ fn schema_format(mut fields: Fields<'_>) -> Result<Format<'_>, Fault> {
     Ok(format)
 }
 
+/// `reasoning_effort`; or the object that gateways to many providers have for it.
 fn thinking(fields: &mut Fields<'_>) -> Result<Thinking, Fault> {
-    let Some(field) = fields.take("reasoning_effort") else { return Ok(Thinking::default()) };
-    let word = field.text()?;
-    if word == "none" {
-        return Ok(Thinking { mode: Some(Wish::new(field.path, Mode::Off)), ..Thinking::default() });
+    let gateways = fields.object("reasoning")?;
+    let mut thinking = Thinking::default();
+    let mut effort = fields.take("reasoning_effort");
+    if let Some(mut gateways) = gateways {
+        let path = gateways.path().to_owned();
+        effort = gateways.take("effort").or(effort);
+        let budget = gateways.count("max_tokens")?.map(Mode::Budget);
+        let mode = match gateways.boolean("enabled")? {
+            Some(false) => Some(Mode::Off),
+            Some(true) => budget.or(Some(Mode::Adaptive)),
+            None => budget,
+        };
+        thinking.mode = mode.map(|mode| Wish::new(path, mode));
+        if gateways.boolean("exclude")?.unwrap_or(false) {
+            thinking.display = Display::Omitted;
+        }
+        gateways.finish()?;
     }
-    let effort =
-        Effort::parse(&word).ok_or_else(|| field.fault("must be none, minimal, low, medium, high, xhigh or max"))?;
-    Ok(Thinking { effort: Some(Wish::new(field.path, effort)), ..Thinking::default() })
+    if let Some(field) = effort {
+        thinking.hear(field)?;
+    }
+    Ok(thinking)
 }
 
 fn end_user<'a>(fields: &mut Fields<'a>) -> Result<Option<Cow<'a, str>>, Fault> {
     let older = fields.text("user")?;
     Ok(fields.text("safety_identifier")?.or(older))
-}
-
-fn tier(field: Field<'_>) -> Result<Wish<Tier>, Fault> {
-    let tier = match &*field.text()? {
-        "auto" => Tier::Auto,
-        "default" => Tier::Standard,
-        "flex" => Tier::Flex,
-        "priority" => Tier::Priority,
-        _ => return Err(field.fault("must be auto, default, flex or priority")),
-    };
-    Ok(Wish::new(field.path, tier))
 }
 
 fn delivery(fields: &mut Fields<'_>) -> Result<Delivery, Fault> {

@@ -13,9 +13,6 @@ use crate::{
 use domain::Dialect;
 use std::borrow::Cow;
 
-/// What stands between two parts of a summary: they are paragraphs.
-const BETWEEN_PARTS: &str = "\n\n";
-
 /// Reads one stream.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::convert) struct AnswerReader {
@@ -40,7 +37,7 @@ impl AnswerReader {
             "response.output_text.delta" => out.push(Piece::Text(fields.required_text("delta")?)),
             "response.refusal.delta" => out.push(Piece::Refusal(fields.required_text("delta")?)),
             "response.reasoning_summary_part.added" if fields.count("summary_index")?.unwrap_or(0) > 0 => {
-                out.push(Piece::Thought(Cow::Borrowed(BETWEEN_PARTS)));
+                out.push(Piece::Thought(Cow::Borrowed(super::BETWEEN_PARTS)));
             }
             "response.reasoning_summary_text.delta" | "response.reasoning_text.delta" => {
                 out.push(Piece::Thought(fields.required_text("delta")?));
@@ -132,7 +129,7 @@ fn whole_item<'b>(item: Field<'b>, out: &mut Vec<Piece<'b>>) -> Result<(), Fault
             let parts = item.list("summary")?.into_iter().enumerate().map(|(at, part)| (at > 0, part));
             let whole = item.list("content")?.into_iter().map(|part| (false, part));
             for (is_later, part) in parts.chain(whole).collect::<Vec<_>>() {
-                out.extend(is_later.then_some(Piece::Thought(Cow::Borrowed(BETWEEN_PARTS))));
+                out.extend(is_later.then_some(Piece::Thought(Cow::Borrowed(super::BETWEEN_PARTS))));
                 out.push(Piece::Thought(part.object()?.required_text("text")?));
             }
             seal(&mut item, out)?;
