@@ -185,12 +185,12 @@ fn fold_responses(events: &[(String, Vec<u8>)]) -> Value {
                 open.as_mut().expect("an open item").push_str(event["delta"].as_str().expect("a text"));
             }
             "response.output_text.done" | "response.reasoning_summary_text.done" => {
-                assert_eq!(open.as_deref(), event["text"].as_str())
+                assert_eq!(open.as_deref(), event["text"].as_str());
             }
             "response.refusal.done" => assert_eq!(open.as_deref(), event["refusal"].as_str()),
             "response.function_call_arguments.done" => assert_eq!(open.as_deref(), event["arguments"].as_str()),
             "response.content_part.added" | "response.reasoning_summary_part.added" => {
-                assert_eq!(open.as_deref(), Some(""))
+                assert_eq!(open.as_deref(), Some(""));
             }
             "response.content_part.done" | "response.reasoning_summary_part.done" => {}
             "response.output_item.done" => {
