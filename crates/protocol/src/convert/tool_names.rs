@@ -39,18 +39,13 @@ impl ToolNames {
         Self { rule, changed: Vec::new() }
     }
 
-    /// The name as the upstream takes it. The same name always becomes the same, so that a conversation fits together;
-    /// two names that begin alike stay apart by a digest of the whole.
+    /// The name as the upstream takes it, and remembers which it was.
     pub(super) fn fit<'n>(&mut self, name: &'n str) -> Cow<'n, str> {
-        if self.rule.admits(name) {
-            return Cow::Borrowed(name);
+        let sent = self.rule.fit(name);
+        if sent != name && !self.changed.iter().any(|(_, original)| original == name) {
+            self.changed.push((sent.clone().into_owned(), name.to_owned()));
         }
-        if let Some((sent, _)) = self.changed.iter().find(|(_, original)| original == name) {
-            return Cow::Owned(sent.clone());
-        }
-        let sent = self.rule.changed(name);
-        self.changed.push((sent.clone(), name.to_owned()));
-        Cow::Owned(sent)
+        sent
     }
 
     /// The client's name for what the upstream calls `sent`.
@@ -60,6 +55,11 @@ impl ToolNames {
 }
 
 impl NameRule {
+    /// The name itself, or one that is like it and admitted. The same name always becomes the same.
+    pub(super) fn fit(self, name: &str) -> Cow<'_, str> {
+        if self.admits(name) { Cow::Borrowed(name) } else { Cow::Owned(self.changed(name)) }
+    }
+
     fn admits(self, name: &str) -> bool {
         let fits = !name.is_empty() && name.len() <= self.length_max && self.starts_well(name);
         fits && name.bytes().all(|byte| self.admits_byte(byte))
@@ -73,6 +73,7 @@ impl NameRule {
         byte.is_ascii_alphanumeric() || byte == b'_' || self.also.contains(&byte)
     }
 
+    /// Two names that begin alike stay apart by a digest of the whole.
     fn changed(self, name: &str) -> String {
         let kept = name.bytes().map(|byte| if self.admits_byte(byte) { char::from(byte) } else { '_' });
         // An underscore in front makes any beginning one that is let in.

@@ -4,7 +4,9 @@ mod captures;
 mod folding;
 mod golden;
 mod properties;
+mod quirks;
 mod refusals;
+mod rules;
 mod said;
 
 use domain::{Dialect, Timestamp};

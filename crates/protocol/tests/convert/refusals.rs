@@ -6,27 +6,27 @@ use domain::Dialect;
 use protocol::convert;
 
 /// A Chat request with these members more.
-fn chat(members: &str) -> String {
+pub(crate) fn chat(members: &str) -> String {
     format!(r#"{{"model":"m","messages":[{{"role":"user","content":"Hi"}}]{members}}}"#)
 }
 
 /// A Messages request with these members more.
-fn messages(members: &str) -> String {
+pub(crate) fn messages(members: &str) -> String {
     format!(r#"{{"model":"m","max_tokens":100,"messages":[{{"role":"user","content":"Hi"}}]{members}}}"#)
 }
 
 /// A Responses request with these members more.
-fn responses(members: &str) -> String {
+pub(crate) fn responses(members: &str) -> String {
     format!(r#"{{"model":"m","input":"Hi"{members}}}"#)
 }
 
 /// A Chat request of one message.
-fn chat_of(message: &str) -> String {
+pub(crate) fn chat_of(message: &str) -> String {
     format!(r#"{{"model":"m","messages":[{message}]}}"#)
 }
 
 /// A Messages request of one message.
-fn messages_of(message: &str) -> String {
+pub(crate) fn messages_of(message: &str) -> String {
     format!(r#"{{"model":"m","max_tokens":100,"messages":[{message}]}}"#)
 }
 
@@ -242,69 +242,5 @@ fn a_pair_without_a_conversion_is_refused() {
         assert!(!convert::exists(*dialect, *dialect));
         assert!(!convert::exists(Gemini, *dialect));
         assert_eq!(refused_field(Gemini, *dialect, "{}").as_deref(), Some("body"));
-    }
-}
-
-#[test]
-fn a_request_for_anthropic_says_which_version_of_the_interface_it_is_written_for() {
-    for (from, to) in pairs() {
-        let converted = convert::request(from, to, crate::small_request(from).as_bytes(), model_of(to), NOW);
-        let headers = converted.expect("a request that can be expressed").headers;
-        let expected: &[(&str, &str)] = if to == Anthropic { &[("anthropic-version", "2023-06-01")] } else { &[] };
-        assert_eq!(headers, expected);
-    }
-}
-
-#[test]
-fn a_ceiling_that_the_client_left_out_is_the_documented_one() {
-    for (model, ceiling) in
-        [("claude-opus-5-5", convert::MAX_TOKENS_UNTOLD), ("claude-3-haiku-20240307", convert::MAX_TOKENS_UNTOLD_EARLY)]
-    {
-        let converted = convert::request(Chat, Anthropic, chat("").as_bytes(), model, NOW).expect("expressible");
-        let body: serde_json::Value = serde_json::from_slice(&converted.body).expect("JSON");
-        assert_eq!(body["max_tokens"], ceiling);
-    }
-}
-
-#[test]
-fn thinking_fits_the_models_generation() {
-    let thinks = |to, model: &str, body: &str| {
-        let from = if to == Gemini || to == Anthropic { Chat } else { Anthropic };
-        let converted = convert::request(from, to, body.as_bytes(), model, NOW).expect("expressible");
-        let body: serde_json::Value = serde_json::from_slice(&converted.body).expect("JSON");
-        let places =
-            ["/thinking", "/output_config", "/generationConfig/thinkingConfig", "/reasoning_effort", "/reasoning"];
-        let found = places.iter().filter_map(|place| body.pointer(place));
-        found.map(ToString::to_string).collect::<Vec<_>>().join(" ")
-    };
-    let effort = |word: &str| chat(&format!(r#","max_tokens":10000,"reasoning_effort":"{word}""#));
-    let budget = messages(r#","thinking":{"type":"enabled","budget_tokens":2000}"#);
-    let off = messages(r#","thinking":{"type":"disabled"},"output_config":{"effort":"high"}"#);
-    let max = messages(r#","thinking":{"type":"adaptive","display":"omitted"},"output_config":{"effort":"max"}"#);
-    for (to, model, body, expected) in [
-        (Anthropic, "claude-haiku-4-5", effort("minimal"), r#"{"budget_tokens":1024,"type":"enabled"}"#),
-        (Anthropic, "claude-haiku-4-5", effort("high"), r#"{"budget_tokens":8000,"type":"enabled"}"#),
-        (Anthropic, "claude-haiku-4-5", effort("none"), r#"{"type":"disabled"}"#),
-        (
-            Anthropic,
-            "claude-opus-4-6",
-            effort("minimal"),
-            r#"{"display":"summarized","type":"adaptive"} {"effort":"low"}"#,
-        ),
-        (Gemini, "gemini-2.5-flash", effort("medium"), r#"{"includeThoughts":true,"thinkingBudget":8192}"#),
-        (Gemini, "gemini-2.5-flash", effort("none"), r#"{"thinkingBudget":0}"#),
-        (Gemini, "gemini-2.5-pro", effort("none"), r#"{"thinkingBudget":128}"#),
-        (Gemini, "gemini-3.1-pro", effort("minimal"), r#"{"includeThoughts":true,"thinkingLevel":"low"}"#),
-        (Gemini, "gemini-3.8-flash", effort("none"), r#"{"thinkingLevel":"minimal"}"#),
-        (Gemini, "gemini-3.8-flash", effort("xhigh"), r#"{"includeThoughts":true,"thinkingLevel":"high"}"#),
-        (Chat, "gpt-5.2", budget.clone(), r#""low""#),
-        (Chat, "gpt-5.2", off.clone(), ""),
-        (Chat, "gpt-4.1", max.clone(), ""),
-        (Chat, "deepseek-chat", max.clone(), r#""max""#),
-        (Responses, "gpt-5.2", budget, r#"{"effort":"low","summary":"auto"}"#),
-        (Responses, "gpt-5.2", max.clone(), r#"{"effort":"max"}"#),
-        (Responses, "gpt-4.1", max, ""),
-    ] {
-        assert_eq!(thinks(to, model, &body), expected, "{model}: {body}");
     }
 }

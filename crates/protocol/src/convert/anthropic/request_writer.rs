@@ -25,6 +25,12 @@ pub(in crate::convert) const HEADERS: &[(&str, &str)] = &[("anthropic-version", 
 /// The provider's rule for names of tools.
 const NAMES: NameRule = NameRule { length_max: 128, also: b"-", first: First::Any };
 
+/// The provider's rule for ids of calls; other providers have dots and colons in theirs.
+const IDS: NameRule = NameRule { length_max: 128, also: b"-", first: First::Any };
+
+/// Longest name of an end user that the provider takes, in bytes; a longer one is left out.
+const END_USER_BYTES_MAX: usize = 256;
+
 /// The least budget of thinking that the provider takes, in tokens.
 const BUDGET_MIN: u64 = 1024;
 
@@ -72,7 +78,10 @@ pub(in crate::convert) fn write<'a>(
         .with_some("output_config", (!output.is_empty()).then_some(output))
         .with_some("stop_sequences", stop.map(|stop| stop.value.into_iter().map(Json::from).collect::<Vec<_>>()));
     let request = drawn(request, sampling)?
-        .with_some("metadata", end_user.map(|user| Object::new().with("user_id", user)))
+        .with_some(
+            "metadata",
+            end_user.filter(|user| user.len() <= END_USER_BYTES_MAX).map(|user| Object::new().with("user_id", user)),
+        )
         .with_some("service_tier", tier.map(|tier| service_tier(&tier)).transpose()?)
         .with_some("stream", delivery.is_stream().then_some(true));
     Ok((request, names))
@@ -161,6 +170,7 @@ fn document<'a>(source: Source<'a>, title: Option<Json<'a>>, path: &str) -> Resu
 fn tool_use<'a>(call: Call<'a>, names: &mut ToolNames) -> Object<'a> {
     let Call { id, name, arguments, seal: _ } = call;
     let name = names.fit(&name).into_owned();
+    let id = IDS.fit(&id).into_owned();
     Object::of_type("tool_use").with("id", id).with("name", name).with("input", arguments)
 }
 
@@ -169,7 +179,7 @@ fn tool_result<'a>(result: ToolResult<'a>, names: &mut ToolNames) -> Result<Obje
     let mut content = Vec::new();
     blocks(parts, names, &mut content)?;
     Ok(Object::of_type("tool_result")
-        .with("tool_use_id", call_id)
+        .with("tool_use_id", IDS.fit(&call_id).into_owned())
         .with_any("content", content)
         .with_some("is_error", (outcome == Outcome::Failed).then_some(true)))
 }

@@ -43,7 +43,7 @@ impl AnswerReader {
         }
         self.begin(&mut fields, out)?;
         for choice in fields.list("choices")? {
-            self.choice(choice.object()?, "delta", out)?;
+            self.choice(choice.object()?, out)?;
         }
         if let Some(usage) = fields.object("usage")? {
             out.push(Piece::Usage(read_usage(usage)?));
@@ -58,7 +58,10 @@ impl AnswerReader {
         let choices = fields.required("choices")?;
         let mut list = choices.list()?.into_iter();
         let first = list.next().ok_or_else(|| Fault::new("choices", "must not be empty"))?;
-        self.choice(first.object()?, "message", out)?;
+        let mut first = first.object()?;
+        let message = first.required("message")?.object()?;
+        self.content(message, out)?;
+        self.stop(&mut first, out)?;
         if let Some(usage) = fields.object("usage")? {
             out.push(Piece::Usage(read_usage(usage)?));
         }
@@ -78,27 +81,25 @@ impl AnswerReader {
         Ok(())
     }
 
-    fn choice<'e>(
-        &mut self,
-        mut choice: Fields<'e>,
-        content: &'static str,
-        out: &mut Vec<Piece<'e>>,
-    ) -> Result<(), Fault> {
+    fn choice<'e>(&mut self, mut choice: Fields<'e>, out: &mut Vec<Piece<'e>>) -> Result<(), Fault> {
         if choice.count("index")?.unwrap_or(0) != 0 {
             return Ok(());
         }
-        if let Some(content) = choice.object(content)? {
-            self.content(content, out)?;
+        if let Some(delta) = choice.object("delta")? {
+            self.content(delta, out)?;
         }
-        if let Some(reason) = choice.text("finish_reason")? {
-            self.end_thoughts(out);
-            out.push(Piece::Stop(match &*reason {
-                "length" => Stop::Length,
-                "tool_calls" | "function_call" => Stop::Calls,
-                "content_filter" => Stop::Withheld,
-                _ => Stop::Done,
-            }));
-        }
+        self.stop(&mut choice, out)
+    }
+
+    fn stop<'e>(&mut self, choice: &mut Fields<'e>, out: &mut Vec<Piece<'e>>) -> Result<(), Fault> {
+        let Some(reason) = choice.text("finish_reason")? else { return Ok(()) };
+        self.end_thoughts(out);
+        out.push(Piece::Stop(match &*reason {
+            "length" => Stop::Length,
+            "tool_calls" | "function_call" => Stop::Calls,
+            "content_filter" => Stop::Withheld,
+            _ => Stop::Done,
+        }));
         Ok(())
     }
 

@@ -19,6 +19,9 @@ const NAMES: NameRule = NameRule { length_max: 64, also: b"-.:", first: First::L
 /// What the provider's guide to thought signatures names for calls of which there is none: another model made them.
 const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 
+/// Most tokens of an answer that any of the provider's models has; it refuses a higher ceiling.
+const ROOM_MAX: u64 = 65_536;
+
 /// Budget of thinking that lets the model decide.
 const BUDGET_DYNAMIC: i64 = -1;
 
@@ -80,7 +83,7 @@ pub(in crate::convert) fn write<'a>(
     let tool_config = tool_config(choice, &tools, &mut writer.names);
     let declarations: Vec<_> = tools.into_iter().map(|it| declaration(it, &mut writer.names)).collect();
     let config = drawn(sampling)
-        .with_some("maxOutputTokens", max_tokens.map(|wish| wish.value))
+        .with_some("maxOutputTokens", max_tokens.map(|wish| wish.value.min(ROOM_MAX)))
         .with_some("stopSequences", stop.map(|stop| stop.value.into_iter().map(Json::from).collect::<Vec<_>>()));
     let config = formed(config, format).with_some("thinkingConfig", thinking_config(&thinking, model));
     let system = (!system.is_empty()).then(|| Object::new().with("parts", system));
