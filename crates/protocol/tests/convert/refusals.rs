@@ -91,6 +91,7 @@ fn what_no_upstream_can_express_of_messages_is_refused_by_name() {
     for (body, field) in [
         (messages(r#","mcp_servers":[{"name":"s"}]"#), "mcp_servers"),
         (messages(r#","container":"c""#), "container"),
+        (messages(r#","inference_geo":"us""#), "inference_geo"),
         (messages(r#","safeguards":[{"type":"dangerous_tool_use"}]"#), "safeguards"),
         (messages(r#","tools":[{"type":"web_search_20250305","name":"web_search"}]"#), "tools.0.type"),
         (
@@ -216,7 +217,7 @@ fn what_changes_no_content_is_let_through() {
                 r#"{"role":"assistant","content":"x","refusal":null,"annotations":[],"audio":null,"function_call":null,"tool_calls":null}"#,
             ),
         ),
-        (Anthropic, messages(r#","cache_control":{"type":"ephemeral"},"inference_geo":"us","stop_sequences":[]"#)),
+        (Anthropic, messages(r#","cache_control":{"type":"ephemeral"},"inference_geo":null,"stop_sequences":[]"#)),
         (
             Anthropic,
             messages(

@@ -11,8 +11,8 @@ use crate::convert::{
 use domain::Dialect;
 use std::borrow::Cow;
 
-/// Fields of a request that change no content: where the provider computes, and its own names for things.
-const NEUTRAL: [&str; 5] = ["model", "cache_control", "inference_geo", "anthropic_version", "anthropic_beta"];
+/// Fields of a request that change no content: how its cache lives, and what other platforms have in headers.
+const NEUTRAL: [&str; 4] = ["model", "cache_control", "anthropic_version", "anthropic_beta"];
 
 /// Edits of the context that only make it shorter: upstream the conversation is sent whole.
 const SHORTENING_EDITS: [&str; 2] = ["clear_thinking_20251015", "clear_tool_uses_20250919"];
