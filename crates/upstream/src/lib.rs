@@ -3,6 +3,7 @@
 pub mod client;
 pub mod endpoint;
 pub mod failure;
+pub mod oauth;
 
 pub use client::{Client, Timeouts, UpstreamBody};
 pub use endpoint::{Destination, DestinationError, Operation};
