@@ -5,6 +5,7 @@ pub mod client;
 pub mod destination;
 pub mod failure;
 pub mod line;
+pub mod oauth;
 pub mod proxy;
 pub mod sigv4;
 mod tunnel;

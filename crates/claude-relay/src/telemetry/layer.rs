@@ -17,10 +17,11 @@ use tracing::{Event, Metadata, Subscriber, level_filters::LevelFilter, subscribe
 use tracing_subscriber::layer::{Context, Layer};
 
 /// Our crates, as targets name them: the level is theirs. Everything else speaks when something is wrong, or at `trace`.
-const OURS: [&str; 14] = [
+const OURS: [&str; 15] = [
     "accounting",
     "admin",
     "claude_relay",
+    "credentials",
     "domain",
     "jobs",
     "journal",
