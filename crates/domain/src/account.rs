@@ -1,8 +1,9 @@
 //! The accounts that the team owns at the providers.
 
 use crate::{
+    access::{AccountSettings, AzureEndpoint},
     id::AccountId,
-    platform::{Platform, named},
+    platform::Platform,
     secret::Sealed,
     time::Timestamp,
 };
@@ -11,38 +12,6 @@ use std::{collections::BTreeMap, num::NonZeroU32};
 /// Order of preference, 1 (first) to 100 (last); 50 unless set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Priority(u8);
-
-named!(
-    /// How an upstream wants its API key.
-    AuthScheme {
-        /// `x-api-key: KEY`.
-        ApiKeyHeader = "x-api-key",
-        /// `Authorization: Bearer KEY`.
-        Bearer = "bearer",
-    }
-);
-
-/// Where an HTTP API is and how it takes the credential.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpEndpoint {
-    /// Origin and path prefix, without a trailing slash, `https://api.anthropic.com`.
-    pub base_url: String,
-    /// Path of the Messages call below the base; none: `/v1/messages`. The other calls stand beside it.
-    pub messages_path: Option<String>,
-    /// The API key, encrypted.
-    pub api_key: Sealed,
-    /// How the API key is sent.
-    pub auth: AuthScheme,
-}
-
-/// What only accounts of one platform have.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AccountSettings {
-    /// The Anthropic API, or what speaks like it.
-    ClaudeConsole(HttpEndpoint),
-    /// A claude-code-router, or what speaks like one.
-    Ccr(HttpEndpoint),
-}
 
 /// Which models an account serves, and under which names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -69,6 +38,8 @@ pub struct Account {
     pub models: ModelMap,
     /// When the subscription behind it ends, if it does.
     pub expires_at: Option<Timestamp>,
+    /// URL of the outbound proxy that its calls take, with the proxy's own credentials, encrypted; none: they go directly.
+    pub proxy: Option<Sealed>,
     /// What only its platform has.
     pub settings: AccountSettings,
     /// When it was made.
@@ -99,8 +70,27 @@ impl Account {
     #[must_use]
     pub const fn platform(&self) -> Platform {
         match self.settings {
+            AccountSettings::Claude(_) => Platform::Claude,
             AccountSettings::ClaudeConsole(_) => Platform::ClaudeConsole,
+            AccountSettings::Gemini(_) => Platform::Gemini,
+            AccountSettings::OpenAi(_) => Platform::OpenAi,
+            AccountSettings::OpenAiResponses(_) => Platform::OpenAiResponses,
+            AccountSettings::Bedrock(_) => Platform::Bedrock,
+            AccountSettings::AzureOpenAi(_) => Platform::AzureOpenAi,
+            AccountSettings::Droid(_) => Platform::Droid,
             AccountSettings::Ccr(_) => Platform::Ccr,
+        }
+    }
+}
+
+impl Account {
+    /// The name by which this account is asked for `model`: the deployment that all are served by, else what the map says, else the
+    /// client's own.
+    #[must_use]
+    pub fn upstream_model<'a>(&'a self, model: &'a str) -> &'a str {
+        match &self.settings {
+            AccountSettings::AzureOpenAi(AzureEndpoint { deployment: Some(deployment), .. }) => deployment,
+            _ => self.models.upstream_name(model).unwrap_or(model),
         }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Constructors parse: what exists is valid, and the inside never checks again.
 
+pub mod access;
 pub mod account;
 pub mod account_group;
 pub mod admin;
@@ -20,7 +21,11 @@ pub mod time;
 pub mod usage;
 pub mod user;
 
-pub use account::{Account, AccountSettings, AuthScheme, HttpEndpoint, ModelMap, Priority};
+pub use access::{
+    AccountSettings, AuthScheme, AwsCredential, AzureEndpoint, BedrockAccess, DroidAccess, GeminiAccess, HttpEndpoint,
+    OAuthAccess, OAuthGrant,
+};
+pub use account::{Account, ModelMap, Priority};
 pub use account_group::AccountGroup;
 pub use admin::{Admin, Role};
 pub use api_key::{ApiKey, ClientKind, Expiry, HashScheme, KeyHash, KeyState, Permissions};

@@ -3,7 +3,7 @@
 //! account may still serve.
 
 use crate::read::Inbound;
-use domain::{AccountId, Binding, Service, Timestamp};
+use domain::{AccountId, Binding, Timestamp};
 use http::HeaderName;
 use parking_lot::Mutex;
 use quick_cache::{UnitWeighter, sync::Cache};
@@ -102,13 +102,14 @@ fn session_of(inbound: &Inbound) -> Option<&[u8]> {
     let scan = inbound.scan.as_ref()?;
     let headers = SESSION_HEADERS.iter().filter_map(|name| inbound.head.headers.get(name));
     let named = headers.map(http::HeaderValue::as_bytes).find(|session| !session.is_empty());
-    let in_body = || scan.end_user.as_ref().and_then(|user| user.session.as_deref()).map(str::as_bytes);
+    let in_body = || scan.session.as_deref().map(str::as_bytes);
     named.or_else(in_body)
 }
 
 impl Affinities {
     /// The session that `inbound` belongs to; none when it names none, or when there is no choice of accounts.
-    pub(crate) fn session(&self, inbound: &Inbound, service: Service) -> Option<AffinityKey> {
+    pub(crate) fn session(&self, inbound: &Inbound) -> Option<AffinityKey> {
+        let service = inbound.service;
         if self.ttl.is_zero() {
             return None;
         }
@@ -273,7 +274,7 @@ impl AffinityWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::KeyId;
+    use domain::{KeyId, Service};
     use store::Bindings;
 
     const TTL: Duration = Duration::from_secs(3600);

@@ -5,8 +5,10 @@ use crate::{
     affinity::Known,
     directory::{Seat, Stay},
     relay::Relay,
+    serve::platforms,
 };
-use domain::{AccountId, Platform, Service};
+use domain::{AccountId, Platform};
+use protocol::Operation;
 use scheduling::{Bound, Choice, Demand, NoChoice, eligibility::Standing, model_family};
 use std::{
     num::NonZeroU32,
@@ -47,14 +49,10 @@ pub(crate) struct Lease {
     pub(crate) id: LeaseId,
 }
 
-/// What the client's model name asks for: which platforms, and the model without the platform in front.
-pub(crate) fn wanted(model: &str) -> (&'static [Platform], &str) {
+/// The model without the platform that its name may ask for; and whether it asks for one.
+pub(crate) fn wanted(model: &str) -> (bool, &str) {
     let is_ccr = model.get(..CCR_PREFIX.len()).is_some_and(|prefix| prefix.eq_ignore_ascii_case(CCR_PREFIX));
-    if is_ccr {
-        (&[Platform::Ccr], &model[CCR_PREFIX.len()..])
-    } else {
-        (&[Platform::ClaudeConsole, Platform::Ccr], model)
-    }
+    if is_ccr { (true, &model[CCR_PREFIX.len()..]) } else { (false, model) }
 }
 
 /// Where a request's session is.
@@ -102,23 +100,31 @@ impl Relay {
     ///
     /// When none can serve: why, account by account.
     pub(crate) async fn select(&self, admission: &Admission, tried: &[AccountId]) -> Result<Assignment, NoChoice> {
-        let model = admission.inbound.scan.as_ref().map(|scan| wanted(&scan.model));
+        let inbound = &admission.inbound;
+        let (asks_for_ccr, model) = match &inbound.scan {
+            Some(scan) => {
+                let (asks_for_ccr, model) = wanted(&scan.model);
+                (asks_for_ccr && inbound.call.operation == Operation::Messages, Some(model))
+            }
+            None => (false, None),
+        };
+        let platforms =
+            if asks_for_ccr { &[Platform::Ccr] } else { platforms(inbound.service, inbound.call.operation) };
         // Who is in the group is asked at each choice: who left it meanwhile serves no further attempt.
         let members = self.groups.members();
-        let bound = members.bound(admission.inbound.key.bindings.get(&Service::Claude));
-        let mut place = self.affinities.session(&admission.inbound, Service::Claude).map(|session| self.place(session));
+        let bound = members.bound(inbound.key.bindings.get(&inbound.service));
+        let mut place = self.affinities.session(inbound).map(|session| self.place(session));
         let (mut passed_over, mut round) = (tried.to_vec(), 0);
         loop {
-            let demand = Demand {
-                platforms: model.map_or(&[Platform::ClaudeConsole, Platform::Ccr], |(platforms, _)| platforms),
-                model: model.map(|(_, model)| model),
-                family: model.and_then(|(_, model)| model_family(model)),
-                bound,
-                passed_over: &passed_over,
-            };
+            let demand =
+                Demand { platforms, model, family: model.and_then(model_family), bound, passed_over: &passed_over };
             let Pick { seat, tie, note } = self.pick(&demand, place.as_ref())?;
+            if !seat.destination.serves(inbound.call.operation) {
+                passed_over.push(seat.account.id.clone());
+                continue;
+            }
             round += 1;
-            let id = LeaseId(format!("{}.{}.{round}", admission.inbound.id, tried.len() + 1).into());
+            let id = LeaseId(format!("{}.{}.{round}", inbound.id, tried.len() + 1).into());
             // Both are waited for at once.
             let (slot, ()) = tokio::join!(self.slot(&seat, id), self.make_sure(place.as_mut()));
             match slot {

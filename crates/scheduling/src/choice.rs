@@ -181,6 +181,7 @@ mod tests {
             concurrency_max: None,
             models: ModelMap::default(),
             expires_at: None,
+            proxy: None,
             settings: AccountSettings::ClaudeConsole(HttpEndpoint {
                 base_url: "https://h.example".to_owned(),
                 messages_path: None,

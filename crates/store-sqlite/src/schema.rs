@@ -22,6 +22,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration(include_str!("../migrations/0001.sql")),
     Migration(include_str!("../migrations/0002.sql")),
     Migration(include_str!("../migrations/0003.sql")),
+    Migration(include_str!("../migrations/0004.sql")),
 ];
 
 /// Pages copied at once: nothing else uses the file yet.

@@ -17,13 +17,6 @@ use tokio::{sync::watch, task::JoinSet};
 
 /// Families without a table: those that live in the process, and those whose fields the keyspace table does not list yet.
 const WITHOUT_TABLE: &[Family] = &[
-    Family::ClaudeAccount,
-    Family::GeminiAccount,
-    Family::OpenAiAccount,
-    Family::OpenAiResponsesAccount,
-    Family::BedrockAccount,
-    Family::AzureOpenAiAccount,
-    Family::DroidAccount,
     Family::SessionWindow,
     Family::RateLimit,
     Family::Concurrency,

@@ -30,10 +30,12 @@ pub(crate) fn open(keyring: &Keyring, account: &Account) -> Result<SecretString,
     keyring.open(place, &endpoint(account).api_key)
 }
 
-/// What an HTTP account has.
-pub(crate) const fn endpoint(account: &Account) -> &HttpEndpoint {
-    let (AccountSettings::ClaudeConsole(endpoint) | AccountSettings::Ccr(endpoint)) = &account.settings;
-    endpoint
+/// What an HTTP account has. Accounts of other platforms cannot be made yet.
+pub(crate) fn endpoint(account: &Account) -> &HttpEndpoint {
+    match &account.settings {
+        AccountSettings::ClaudeConsole(endpoint) | AccountSettings::Ccr(endpoint) => endpoint,
+        other => unreachable!("no operation makes {other:?}"),
+    }
 }
 
 /// A credential as it was pasted: trimmed, and fit for a header.

@@ -132,6 +132,7 @@ impl NewAccount {
             concurrency_max: faults.check("concurrency_max", self.concurrency_max.map(ceiling).transpose()),
             models: faults.check("models", self.models.unwrap_or_default().parse()),
             expires_at: self.expires_at.map(|at| at.0),
+            proxy: None,
             settings,
             created_at: now,
             updated_at: now,
@@ -212,8 +213,10 @@ fn settings(platform: Platform, endpoint: HttpEndpoint, faults: &mut Faults) -> 
 
 /// Whether calls can be made with these parts, by the code that makes them.
 fn check_destination(endpoint: &HttpEndpoint, clear: &SecretString, faults: &mut Faults) {
-    match Destination::new(endpoint, clear) {
-        Ok(_) => (),
+    let settings = AccountSettings::ClaudeConsole(endpoint.clone());
+    match Destination::new(&settings, &|_, _| Ok(clear.clone())) {
+        // It was sealed just now, and is given here as it was.
+        Ok(_) | Err(DestinationError::Sealed(_)) => (),
         Err(DestinationError::BaseUrl) => faults.add(
             "base_url",
             "is no address of an API; write it such as https://api.anthropic.com, without a user, query or fragment",

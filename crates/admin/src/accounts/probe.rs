@@ -19,9 +19,10 @@ use domain::{
 };
 use http::{Method, Request, StatusCode, header};
 use http_body_util::{BodyExt, Limited};
+use protocol::Operation;
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
-use upstream::{Destination, Operation, SendError, UpstreamBody};
+use upstream::{Call, Destination, Opening, SendError, UpstreamBody};
 use utoipa::ToSchema;
 
 /// The model that is asked when nobody names one and the account maps none: small, and served everywhere.
@@ -127,9 +128,15 @@ struct Probe {
 impl Probe {
     fn new(plane: &Plane, account: &Account, model: &Model) -> Result<Self, Refusal> {
         let clear = credential::open(&plane.given.keyring, account).map_err(Refusal::internal)?;
-        let destination = Destination::new(credential::endpoint(account), &clear).map_err(Refusal::internal)?;
-        let uri = destination.uri(Operation::Messages, None).map_err(Refusal::internal)?;
-        let (name, value) = destination.credential().clone();
+        let open = |_: &'static str, _: &domain::Sealed| Ok(clear.clone());
+        let destination = Destination::new(&account.settings, &open).map_err(Refusal::internal)?;
+        let operation = Operation::Messages;
+        let call = Call { operation, model: &model.upstream, streamed: false, version: None, query: None };
+        let uri = destination.uri(&call).map_err(Refusal::internal)?;
+        let Opening::Header((name, value)) = destination.opening().clone() else {
+            let message = "This account is not opened by a key of its own, and cannot be tested yet.";
+            return Err(Refusal::new(RefusalType::Conflict, message));
+        };
         let body = serde_json::json!({
             "model": model.upstream,
             "max_tokens": 1,

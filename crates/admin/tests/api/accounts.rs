@@ -39,7 +39,9 @@ async fn stored(plane: &Plane, id: &AccountId) -> Account {
 
 async fn secret_of(plane: &Plane, id: &AccountId) -> String {
     let account = stored(plane, id).await;
-    let (AccountSettings::ClaudeConsole(endpoint) | AccountSettings::Ccr(endpoint)) = account.settings;
+    let (AccountSettings::ClaudeConsole(endpoint) | AccountSettings::Ccr(endpoint)) = account.settings else {
+        panic!("an account with an endpoint")
+    };
     let place = vault::Place { family: Family::ClaudeConsoleAccount.name(), id: id.as_str(), field: "api_key" };
     plane.keyring.open(place, &endpoint.api_key).expect("opens").expose_secret().to_owned()
 }
@@ -154,7 +156,9 @@ async fn another_credential_is_sealed_and_the_rest_stays() {
     operator.patch(&path, json!({"api_key": "other-key"})).await.expect(200);
     assert_eq!(secret_of(&plane, &id(&account)).await, "other-key");
     let changed = stored(&plane, &id(&account)).await;
-    let (AccountSettings::ClaudeConsole(endpoint) | AccountSettings::Ccr(endpoint)) = changed.settings;
+    let (AccountSettings::ClaudeConsole(endpoint) | AccountSettings::Ccr(endpoint)) = changed.settings else {
+        panic!("an account with an endpoint")
+    };
     assert_eq!(endpoint.auth, AuthScheme::ApiKeyHeader, "the scheme was not asked to change");
     let usual = operator.patch(&path, json!({"auth": null})).await.expect(200);
     assert_eq!(usual["auth"], "bearer");

@@ -64,7 +64,45 @@ const API_KEY: &[Column] = &[
     text("icon"),
 ];
 
-const HTTP_ACCOUNT: &[Column] = &[
+/// The columns of an account of one platform: what all have, and its own.
+macro_rules! account {
+    ($($own:expr),+ $(,)?) => {
+        &[
+            text("name").searched(),
+            text("description").searched(),
+            integer("priority").listed(),
+            integer("schedulable").listed(),
+            integer("concurrency_max"),
+            text("models"),
+            integer("expires_at").listed(),
+            secret("proxy"),
+            integer("created_at").listed(),
+            integer("updated_at").listed(),
+            $($own,)+
+        ]
+    };
+}
+
+/// [`account`] of a platform that signs in by OAuth.
+macro_rules! oauth_account {
+    ($($own:expr),* $(,)?) => {
+        account![
+            text("base_url"),
+            secret("access_token"),
+            integer("access_expires_at"),
+            secret("refresh_token"),
+            text("scopes"),
+            text("provider_account_id"),
+            text("email"),
+            text("sign_in_needed"),
+            integer("refreshed_at"),
+            integer("refresh_begun_at"),
+            $($own,)*
+        ]
+    };
+}
+
+const MESSAGES_ACCOUNT: &[Column] = &[
     text("name").searched(),
     text("description").searched(),
     integer("priority").listed(),
@@ -78,7 +116,29 @@ const HTTP_ACCOUNT: &[Column] = &[
     text("auth"),
     integer("created_at").listed(),
     integer("updated_at").listed(),
+    secret("proxy"),
 ];
+
+const OAUTH_ACCOUNT: &[Column] = oauth_account![];
+
+const GEMINI_ACCOUNT: &[Column] = oauth_account![text("access"), secret("api_key"), text("auth"), text("project_id")];
+
+const OPENAI_RESPONSES_ACCOUNT: &[Column] = account![text("base_url"), secret("api_key"), text("auth")];
+
+const BEDROCK_ACCOUNT: &[Column] = account![
+    text("access"),
+    text("region"),
+    text("base_url"),
+    text("access_key_id"),
+    secret("secret_access_key"),
+    secret("session_token"),
+    secret("bearer_token"),
+];
+
+const AZURE_OPENAI_ACCOUNT: &[Column] =
+    account![text("base_url"), secret("api_key"), text("auth"), text("deployment"), text("api_version"),];
+
+const DROID_ACCOUNT: &[Column] = oauth_account![text("access"), secret("api_keys")];
 
 const USER: &[Column] = &[
     text("email").searched(),
@@ -178,17 +238,24 @@ families! {
     ApiKeyHash "api_key_hash" "api_key_hash:{HASH}" (String, WithRecord, Record) "Id of the key whose SHA-256 this is.";
     ApiKeyUsage "api_key_usage" "api_key_usage:{KEY}" (Hash, WithRecord, Usage) "Totals of a key by token class, requests, last use.";
     ApiKeyCost "api_key_cost" "api_key_cost:{KEY}" (Hash, Timed, Usage) "Cost of a key per day, week, month and in total, list and rated.";
-    ClaudeAccount "claude_account" "claude_account:{ID}" (Hash, UntilDeleted, Record) "Claude accounts by OAuth.";
+    ClaudeAccount "claude_account" "claude_account:{ID}" (Hash, UntilDeleted, Record) "Claude accounts by OAuth."
+        .with(OAUTH_ACCOUNT);
     ClaudeConsoleAccount "claude_console_account" "claude_console_account:{ID}" (Hash, UntilDeleted, Record) "Claude Console accounts: base URL, API key, model mapping."
-        .with(HTTP_ACCOUNT);
-    GeminiAccount "gemini_account" "gemini_account:{ID}" (Hash, UntilDeleted, Record) "Gemini accounts by OAuth or API key.";
-    OpenAiAccount "openai_account" "openai_account:{ID}" (Hash, UntilDeleted, Record) "ChatGPT / Codex accounts by OAuth.";
-    OpenAiResponsesAccount "openai_responses_account" "openai_responses_account:{ID}" (Hash, UntilDeleted, Record) "OpenAI Responses accounts: base URL, API key.";
-    BedrockAccount "bedrock_account" "bedrock_account:{ID}" (Hash, UntilDeleted, Record) "AWS Bedrock accounts: region, access key or bearer token.";
-    AzureOpenAiAccount "azure_openai_account" "azure_openai_account:{ID}" (Hash, UntilDeleted, Record) "Azure OpenAI accounts: endpoint, deployment, API version, API key.";
-    DroidAccount "droid_account" "droid_account:{ID}" (Hash, UntilDeleted, Record) "Droid accounts by OAuth or API keys.";
+        .with(MESSAGES_ACCOUNT);
+    GeminiAccount "gemini_account" "gemini_account:{ID}" (Hash, UntilDeleted, Record) "Gemini accounts by OAuth or API key."
+        .with(GEMINI_ACCOUNT);
+    OpenAiAccount "openai_account" "openai_account:{ID}" (Hash, UntilDeleted, Record) "ChatGPT / Codex accounts by OAuth."
+        .with(OAUTH_ACCOUNT);
+    OpenAiResponsesAccount "openai_responses_account" "openai_responses_account:{ID}" (Hash, UntilDeleted, Record) "OpenAI Responses accounts: base URL, API key."
+        .with(OPENAI_RESPONSES_ACCOUNT);
+    BedrockAccount "bedrock_account" "bedrock_account:{ID}" (Hash, UntilDeleted, Record) "AWS Bedrock accounts: region, access key or bearer token."
+        .with(BEDROCK_ACCOUNT);
+    AzureOpenAiAccount "azure_openai_account" "azure_openai_account:{ID}" (Hash, UntilDeleted, Record) "Azure OpenAI accounts: endpoint, deployment, API version, API key."
+        .with(AZURE_OPENAI_ACCOUNT);
+    DroidAccount "droid_account" "droid_account:{ID}" (Hash, UntilDeleted, Record) "Droid accounts by OAuth or API keys."
+        .with(DROID_ACCOUNT);
     CcrAccount "ccr_account" "ccr_account:{ID}" (Hash, UntilDeleted, Record) "Claude-code-router accounts: base URL, API key, model mapping."
-        .with(HTTP_ACCOUNT);
+        .with(MESSAGES_ACCOUNT);
     User "user" "user:{ID}" (Hash, UntilDeleted, Record) "People: role, password hash, quota."
         .with(USER).unique(&[Unique { column: "email", index: Family::UserEmail }]);
     UserEmail "user_email" "user_email:{EMAIL}" (String, WithRecord, Record) "Id of the user with this e-mail address.";

@@ -1,12 +1,14 @@
 //! Accounts as records: one family per platform.
 
+mod access;
+
 use super::FieldWriter;
 use crate::{
     error::StoreError,
     keyspace::Family,
     records::{FieldReader, Fields, Record, Row},
 };
-use domain::{Account, AccountId, AccountSettings, AuthScheme, HttpEndpoint, ModelMap, Platform, Priority, Sealed};
+use domain::{Account, AccountId, ModelMap, Platform, Priority, Sealed};
 use std::{collections::BTreeMap, num::NonZeroU32};
 
 /// The family that keeps accounts of `platform`.
@@ -26,7 +28,17 @@ pub const fn account_family(platform: Platform) -> Family {
 }
 
 impl Record for Account {
-    const FAMILIES: &'static [Family] = &[Family::ClaudeConsoleAccount, Family::CcrAccount];
+    const FAMILIES: &'static [Family] = &[
+        Family::ClaudeAccount,
+        Family::ClaudeConsoleAccount,
+        Family::GeminiAccount,
+        Family::OpenAiAccount,
+        Family::OpenAiResponsesAccount,
+        Family::BedrockAccount,
+        Family::AzureOpenAiAccount,
+        Family::DroidAccount,
+        Family::CcrAccount,
+    ];
 
     fn family(&self) -> Family {
         account_family(self.platform())
@@ -37,8 +49,7 @@ impl Record for Account {
     }
 
     fn fields(&self) -> Fields {
-        let (AccountSettings::ClaudeConsole(endpoint) | AccountSettings::Ccr(endpoint)) = &self.settings;
-        FieldWriter::default()
+        let common = FieldWriter::default()
             .set("name", self.name.as_str())
             .set("description", self.description.as_str())
             .set("priority", i64::from(self.priority.get()))
@@ -46,22 +57,14 @@ impl Record for Account {
             .set_some("concurrency_max", self.concurrency_max.map(|ceiling| i64::from(ceiling.get())))
             .set("models", models_to_text(&self.models))
             .set_some("expires_at", self.expires_at)
-            .set("base_url", endpoint.base_url.as_str())
-            .set_some("messages_path", endpoint.messages_path.as_deref())
-            .set("api_key", endpoint.api_key.as_envelope())
-            .set("auth", endpoint.auth.as_str())
+            .set_some("proxy", self.proxy.as_ref().map(Sealed::as_envelope))
             .set("created_at", self.created_at)
-            .set("updated_at", self.updated_at)
-            .0
+            .set("updated_at", self.updated_at);
+        access::write(&self.settings, common).0
     }
 
     fn read(family: Family, row: &Row) -> Result<Self, StoreError> {
         let fields = FieldReader::new(family, row);
-        let endpoint = endpoint(&fields)?;
-        let settings = match family {
-            Family::CcrAccount => AccountSettings::Ccr(endpoint),
-            _ => AccountSettings::ClaudeConsole(endpoint),
-        };
         Ok(Self {
             id: fields.required("id", AccountId::parse(&row.id).ok())?,
             name: fields.parsed("name", |text| Some(text.to_owned()))?,
@@ -74,20 +77,12 @@ impl Record for Account {
             },
             models: fields.parsed("models", models_from_text)?,
             expires_at: fields.timestamp("expires_at"),
-            settings,
+            proxy: fields.text("proxy").map(|text| Sealed::from_envelope(text.to_owned())),
+            settings: access::read(family, &fields)?,
             created_at: fields.required("created_at", fields.timestamp("created_at"))?,
             updated_at: fields.required("updated_at", fields.timestamp("updated_at"))?,
         })
     }
-}
-
-fn endpoint(fields: &FieldReader<'_>) -> Result<HttpEndpoint, StoreError> {
-    Ok(HttpEndpoint {
-        base_url: fields.parsed("base_url", |text| Some(text.to_owned()))?,
-        messages_path: fields.text("messages_path").map(str::to_owned),
-        api_key: fields.parsed("api_key", |text| Some(Sealed::from_envelope(text.to_owned())))?,
-        auth: fields.parsed("auth", AuthScheme::parse)?,
-    })
 }
 
 fn priority(stored: Option<i64>) -> Option<Priority> {
@@ -111,17 +106,80 @@ fn models_from_text(text: &str) -> Option<ModelMap> {
 mod tests {
     use super::*;
     use crate::records::Version;
-    use domain::Timestamp;
+    use domain::{
+        AccountSettings, AuthScheme, AwsCredential, AzureEndpoint, BedrockAccess, DroidAccess, GeminiAccess,
+        HttpEndpoint, OAuthAccess, OAuthGrant, Timestamp,
+    };
+
+    fn sealed(text: &str) -> Sealed {
+        Sealed::from_envelope(format!("v1:{text}"))
+    }
+
+    fn every_kind() -> Vec<AccountSettings> {
+        let base_url = "https://api.example".to_owned();
+        let endpoint = |auth, messages_path: Option<&str>| HttpEndpoint {
+            base_url: base_url.clone(),
+            messages_path: messages_path.map(str::to_owned),
+            api_key: sealed("key"),
+            auth,
+        };
+        let grant = OAuthGrant {
+            access_token: Some(sealed("access")),
+            access_expires_at: Some(Timestamp::from_ms(5)),
+            refresh_token: Some(sealed("refresh")),
+            scopes: "a b".to_owned(),
+            provider_account_id: Some("p".to_owned()),
+            email: Some("e@example.org".to_owned()),
+            sign_in_needed: Some("revoked".to_owned()),
+            refreshed_at: Some(Timestamp::from_ms(6)),
+            refresh_begun_at: Some(Timestamp::from_ms(7)),
+        };
+        let access = OAuthAccess { base_url: base_url.clone(), grant };
+        let fresh = OAuthAccess { base_url: base_url.clone(), grant: OAuthGrant::default() };
+        let bedrock = |base_url: Option<&str>, credential| {
+            AccountSettings::Bedrock(BedrockAccess {
+                region: "us-east-1".to_owned(),
+                base_url: base_url.map(str::to_owned),
+                credential,
+            })
+        };
+        let access_key = |session_token| AwsCredential::AccessKey {
+            access_key_id: "AKID".to_owned(),
+            secret_access_key: sealed("secret"),
+            session_token,
+        };
+        vec![
+            AccountSettings::Claude(access.clone()),
+            AccountSettings::Claude(fresh),
+            AccountSettings::ClaudeConsole(endpoint(AuthScheme::Bearer, Some("/v1/messages"))),
+            AccountSettings::Gemini(GeminiAccess::ApiKey(endpoint(AuthScheme::GoogleHeader, None))),
+            AccountSettings::Gemini(GeminiAccess::OAuth { access: access.clone(), project_id: Some("p".to_owned()) }),
+            AccountSettings::OpenAi(access.clone()),
+            AccountSettings::OpenAiResponses(endpoint(AuthScheme::Bearer, None)),
+            bedrock(None, access_key(None)),
+            bedrock(Some("https://vpce.example"), access_key(Some(sealed("session")))),
+            bedrock(None, AwsCredential::BearerToken(sealed("bearer"))),
+            bedrock(None, AwsCredential::Environment),
+            AccountSettings::AzureOpenAi(AzureEndpoint {
+                base_url: base_url.clone(),
+                api_key: sealed("key"),
+                auth: AuthScheme::AzureHeader,
+                deployment: Some("d".to_owned()),
+                api_version: Some("2024-10-21".to_owned()),
+            }),
+            AccountSettings::Droid(DroidAccess::ApiKeys { base_url: base_url.clone(), api_keys: sealed("keys") }),
+            AccountSettings::Droid(DroidAccess::OAuth(access)),
+            AccountSettings::Ccr(endpoint(AuthScheme::ApiKeyHeader, None)),
+        ]
+    }
 
     #[test]
-    fn an_account_reads_back_as_it_was_written() {
-        let endpoint = HttpEndpoint {
-            base_url: "https://api.anthropic.com".to_owned(),
-            messages_path: Some("/v1/messages".to_owned()),
-            api_key: Sealed::from_envelope("v1:a:b:c".to_owned()),
-            auth: AuthScheme::Bearer,
-        };
-        for settings in [AccountSettings::ClaudeConsole(endpoint.clone()), AccountSettings::Ccr(endpoint)] {
+    fn an_account_of_every_kind_reads_back_as_it_was_written() {
+        let kinds = every_kind();
+        for &platform in Platform::ALL {
+            assert!(Account::FAMILIES.contains(&account_family(platform)), "{platform}");
+        }
+        for settings in kinds {
             let account = Account {
                 id: AccountId::parse("a1").expect("an id"),
                 name: "main".to_owned(),
@@ -131,6 +189,7 @@ mod tests {
                 concurrency_max: NonZeroU32::new(3),
                 models: ModelMap::new(BTreeMap::from([("a".to_owned(), "b".to_owned())])),
                 expires_at: Some(Timestamp::from_ms(4)),
+                proxy: Some(sealed("proxy")),
                 settings,
                 created_at: Timestamp::from_ms(1),
                 updated_at: Timestamp::from_ms(2),
