@@ -3,7 +3,7 @@
 //! account may still serve.
 
 use crate::read::Inbound;
-use domain::{AccountId, Binding, Service, Timestamp};
+use domain::{AccountId, Binding, Timestamp};
 use http::HeaderName;
 use parking_lot::Mutex;
 use quick_cache::{UnitWeighter, sync::Cache};
@@ -108,7 +108,8 @@ fn session_of(inbound: &Inbound) -> Option<&[u8]> {
 
 impl Affinities {
     /// The session that `inbound` belongs to; none when it names none, or when there is no choice of accounts.
-    pub(crate) fn session(&self, inbound: &Inbound, service: Service) -> Option<AffinityKey> {
+    pub(crate) fn session(&self, inbound: &Inbound) -> Option<AffinityKey> {
+        let service = inbound.service;
         if self.ttl.is_zero() {
             return None;
         }
@@ -273,7 +274,7 @@ impl AffinityWriter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::KeyId;
+    use domain::{KeyId, Service};
     use store::Bindings;
 
     const TTL: Duration = Duration::from_secs(3600);

@@ -113,7 +113,7 @@ impl Relay {
         // Who is in the group is asked at each choice: who left it meanwhile serves no further attempt.
         let members = self.groups.members();
         let bound = members.bound(inbound.key.bindings.get(&inbound.service));
-        let mut place = self.affinities.session(inbound, inbound.service).map(|session| self.place(session));
+        let mut place = self.affinities.session(inbound).map(|session| self.place(session));
         let (mut passed_over, mut round) = (tried.to_vec(), 0);
         loop {
             let demand =

@@ -37,7 +37,7 @@ impl StreamEncoder {
             }
             if event.name == b"error" {
                 *has_failed = true;
-                let UpstreamError { kind, message } = anthropic::read_error_event(event.data);
+                let UpstreamError { kind, message, .. } = anthropic::read_error_event(event.data);
                 write_exception(kind, &message, frames);
             } else {
                 write_chunk(event.data, frames);
