@@ -57,7 +57,7 @@ impl Front {
 
     async fn route(&self, id: RequestId, request: Request<Tapped<Incoming>>, peer: SocketAddr) -> Response<FrontBody> {
         let path = request.uri().path();
-        if let Some(route) = Route::of(request.method(), path) {
+        if let Some(route) = Route::of(request.method(), path, request.uri().query(), request.headers()) {
             return self.relay.respond(id, route, peer.ip(), request).await.map(FrontBody::Relay);
         }
         if is_admin(path) {

@@ -1,6 +1,12 @@
 //! The accounts that the team owns at the providers.
 
-use crate::{access::AccountSettings, id::AccountId, platform::Platform, secret::Sealed, time::Timestamp};
+use crate::{
+    access::{AccountSettings, AzureEndpoint},
+    id::AccountId,
+    platform::Platform,
+    secret::Sealed,
+    time::Timestamp,
+};
 use std::{collections::BTreeMap, num::NonZeroU32};
 
 /// Order of preference, 1 (first) to 100 (last); 50 unless set.
@@ -73,6 +79,18 @@ impl Account {
             AccountSettings::AzureOpenAi(_) => Platform::AzureOpenAi,
             AccountSettings::Droid(_) => Platform::Droid,
             AccountSettings::Ccr(_) => Platform::Ccr,
+        }
+    }
+}
+
+impl Account {
+    /// The name by which this account is asked for `model`: the deployment that all are served by, else what the map says, else the
+    /// client's own.
+    #[must_use]
+    pub fn upstream_model<'a>(&'a self, model: &'a str) -> &'a str {
+        match &self.settings {
+            AccountSettings::AzureOpenAi(AzureEndpoint { deployment: Some(deployment), .. }) => deployment,
+            _ => self.models.upstream_name(model).unwrap_or(model),
         }
     }
 }

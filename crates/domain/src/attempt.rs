@@ -27,6 +27,8 @@ named!(
         ModelList = "model_list",
         /// An administrator's test of an account; costs nothing in the books.
         AccountTest = "account_test",
+        /// Embeddings of texts.
+        Embeddings = "embeddings",
     }
 );
 

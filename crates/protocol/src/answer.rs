@@ -2,6 +2,7 @@
 
 use crate::tariff::Tariff;
 use domain::{FailureKind, TokenUsage, UsageSource};
+use std::time::Duration;
 
 /// What an event of a stream means to the one who forwards it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,6 +12,11 @@ pub enum Meaning {
     Aside,
     /// A part of the answer.
     Content,
+    /// The answer is whole unless more of it follows: a dialect without a terminal event, or whose terminal event some upstreams
+    /// leave out. From here on events are held back until the end, or the end of the transport, makes it sure.
+    Finish,
+    /// Numbers that a client gets only when it has asked for them; nothing of the answer.
+    UsageOnly,
     /// The answer is whole. Clients count it as done when they see this event.
     End,
     /// The upstream gives up; why is in [`Ending::Failed`].
@@ -73,6 +79,8 @@ pub struct UpstreamError {
     pub kind: UpstreamErrorKind,
     /// The upstream's text, at most [`ERROR_MESSAGE_BYTES_MAX`]. It may name the upstream: for the operator's eyes.
     pub message: String,
+    /// When another try may succeed, where the error itself says so.
+    pub retry_after: Option<Duration>,
 }
 
 /// Longest message of an upstream's error that is kept, in bytes; the rest is cut.
@@ -149,12 +157,12 @@ impl UpstreamErrorKind {
 
 impl UpstreamError {
     /// An error without words.
-    pub(crate) const UNTOLD: Self = Self { kind: UpstreamErrorKind::Other, message: String::new() };
+    pub(crate) const UNTOLD: Self = Self { kind: UpstreamErrorKind::Other, message: String::new(), retry_after: None };
 
     /// Cuts `message` at a character.
     pub(crate) fn new(kind: UpstreamErrorKind, message: &str) -> Self {
         let longest = ERROR_MESSAGE_BYTES_MAX.min(message.len());
         let end = (0..=longest).rev().find(|&at| message.is_char_boundary(at)).unwrap_or(0);
-        Self { kind, message: message[..end].to_owned() }
+        Self { kind, message: message[..end].to_owned(), retry_after: None }
     }
 }

@@ -27,8 +27,19 @@ const HOP_BY_HOP: &[&str] = &[
     "upgrade",
 ];
 
-/// What a client proves itself with to the relay; the account's own credential takes its place.
-const CREDENTIALS: &[&str] = &["api-key", "authorization", "cookie", "x-api-key", "x-goog-api-key"];
+/// What a client proves itself with to the relay, and whose account it would use without the relay; the account's own take their
+/// place.
+const CREDENTIALS: &[&str] = &[
+    "api-key",
+    "authorization",
+    "chatgpt-account-id",
+    "cookie",
+    "openai-organization",
+    "openai-project",
+    "x-api-key",
+    "x-goog-api-key",
+    "x-goog-user-project",
+];
 
 /// What the relay itself says to the upstream: the host, the length, the encodings that it reads (`identity`). It has
 /// the whole body before it sends, so that an expectation has been met already.

@@ -276,8 +276,53 @@ impl Refusal {
     }
 }
 
+/// An upstream's error document as the last event of a stream that has begun. `document` is in `dialect`.
+#[must_use]
+pub fn error_event(dialect: Dialect, document: &[u8]) -> Bytes {
+    match dialect {
+        Dialect::Anthropic => as_event("error", document),
+        Dialect::OpenAiChat | Dialect::Gemini => as_event("", document),
+        Dialect::OpenAiResponses => as_event("error", &openai::refusal::as_responses_error(document)),
+    }
+}
+
+/// `document` as an event: each of its lines a `data` field.
+fn as_event(name: &str, document: &[u8]) -> Bytes {
+    let mut event = if name.is_empty() { Vec::new() } else { format!("event: {name}\n").into_bytes() };
+    for line in document.split(|&byte| byte == b'\n' || byte == b'\r').filter(|line| !line.is_empty()) {
+        event.extend_from_slice(b"data: ");
+        event.extend_from_slice(line);
+        event.push(b'\n');
+    }
+    event.push(b'\n');
+    event.into()
+}
+
 /// Rounded up, so that nobody comes too early; from 1 to [`RETRY_AFTER_SECS_MAX`].
 fn whole_secs(span: Duration) -> u64 {
     let rounded_up = span.as_secs().saturating_add(u64::from(span.subsec_nanos() > 0));
     rounded_up.clamp(1, RETRY_AFTER_SECS_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_of_several_lines_is_one_event() {
+        let document = b"{\r\n \"type\": \"error\"\n}\n";
+        let event = error_event(Dialect::Anthropic, document);
+        assert_eq!(&event[..], b"event: error\ndata: {\ndata:  \"type\": \"error\"\ndata: }\n\n");
+        let event = error_event(Dialect::Gemini, b"{\"error\":{}}");
+        assert_eq!(&event[..], b"data: {\"error\":{}}\n\n");
+    }
+
+    #[test]
+    fn a_responses_stream_s_error_stands_at_the_event_s_top() {
+        let document =
+            br#"{"error":{"message":"slow down","type":"requests","code":"rate_limit_exceeded","param":null}}"#;
+        let event = error_event(Dialect::OpenAiResponses, document);
+        let expected = r#"{"code":"rate_limit_exceeded","message":"slow down","param":null,"type":"error"}"#;
+        assert_eq!(String::from_utf8_lossy(&event), format!("event: error\ndata: {expected}\n\n"));
+    }
 }

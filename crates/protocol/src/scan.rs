@@ -1,7 +1,7 @@
-//! What routing reads of a request body, and the one change that is made to it. The document is never built.
+//! What routing reads of a request body, and the changes that are made to it. The document is never built.
 
 use crate::{
-    skim::{Fault, Members},
+    skim::{Fault, Members, Value},
     tariff::Tariff,
 };
 use bytes::Bytes;
@@ -19,8 +19,8 @@ pub const END_USER_BYTES_MAX: usize = 2048;
 pub struct Scan {
     /// The model's name, without escapes; 1 to [`MODEL_BYTES_MAX`] bytes.
     pub model: String,
-    /// Where the model's value stands in the body, quotes included.
-    pub model_range: Range<usize>,
+    /// Where the model's value stands in the body, quotes included; none when the path names it.
+    pub model_range: Option<Range<usize>>,
     /// Whether the answer is to be a stream of events.
     pub stream: bool,
     /// The ceiling of output tokens, if one is given as a number; at most [`TOKENS_MAX`](crate::TOKENS_MAX).
@@ -29,6 +29,28 @@ pub struct Scan {
     pub end_user: Option<EndUser>,
     /// What the client asks for that changes the price.
     pub tariff: Tariff,
+    /// The session that the body tells, if it does: what requests of one conversation have in common.
+    pub session: Option<String>,
+    /// The change by which a Chat stream tells its usage; none where the client has asked for it, or the answer tells it anyway.
+    pub usage_edit: Option<Edit>,
+}
+
+/// What a path says of a call, where the body does not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathModel {
+    /// The model, or the deployment that stands for it; 1 to [`MODEL_BYTES_MAX`] bytes.
+    pub model: String,
+    /// Whether the answer is to be a stream, where the path says so.
+    pub stream: bool,
+}
+
+/// A change of a body: what stands at `range` becomes `text`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// Where, in bytes; empty to insert.
+    pub range: Range<usize>,
+    /// What stands there afterwards.
+    pub text: String,
 }
 
 /// Whom a client calls its end user (`metadata.user_id`).
@@ -74,20 +96,79 @@ pub enum ScanError {
     },
 }
 
-/// The body with the model's value replaced by `model`, all other bytes untouched. One copy of the body.
-///
-/// `scan` must be this body's.
+/// `body` with `edits`, which overlap nowhere, as parts to be sent one after the other: nothing of the body is copied.
 #[must_use]
-pub fn replace_model(body: &Bytes, scan: &Scan, model: &str) -> Bytes {
-    let [before, name, after] = replace_model_in_parts(body, scan, model);
-    [before, name, after].concat().into()
+pub fn edited(body: &Bytes, mut edits: Vec<Edit>) -> Vec<Bytes> {
+    edits.sort_by_key(|edit| edit.range.start);
+    let (mut parts, mut at) = (Vec::with_capacity(edits.len() * 2 + 1), 0);
+    for Edit { range, text } in edits {
+        parts.push(body.slice(at..range.start));
+        parts.push(Bytes::from(text));
+        at = range.end;
+    }
+    parts.push(body.slice(at..));
+    parts
 }
 
-/// [`replace_model`] as three parts to be sent one after the other: nothing of the body is copied.
-#[must_use]
-pub fn replace_model_in_parts(body: &Bytes, scan: &Scan, model: &str) -> [Bytes; 3] {
-    let name = serde_json::Value::from(model).to_string();
-    [body.slice(..scan.model_range.start), Bytes::from(name), body.slice(scan.model_range.end..)]
+impl Scan {
+    /// The change by which `body`, which this was read of, asks for `model`; none when it does already, or names none.
+    #[must_use]
+    pub fn model_edit(&self, body: &[u8], model: &str) -> Option<Edit> {
+        let range = self.model_range.clone()?;
+        let asked = body.get(range.clone()).and_then(|text| serde_json::from_slice::<String>(text).ok());
+        let text = || serde_json::Value::from(model).to_string();
+        (asked.as_deref() != Some(model)).then(|| Edit { range, text: text() })
+    }
+}
+
+/// The values of the top-level members `names` of `body`, each at most once.
+///
+/// # Errors
+///
+/// When the body is no JSON object, or has one of the names twice.
+pub(crate) fn pick<'a, const N: usize>(
+    body: &'a [u8],
+    names: [&'static str; N],
+) -> Result<[Option<Value<'a>>; N], ScanError> {
+    let mut found = [None; N];
+    for member in Members::of(body) {
+        let member = member?;
+        let place = names.iter().position(|name| *member.key == *name.as_bytes());
+        if let Some(place) = place
+            && found[place].replace(member.value).is_some()
+        {
+            return Err(ScanError::Repeated { field: names[place] });
+        }
+    }
+    Ok(found)
+}
+
+/// The model, from the path where it names one, else from the body's `value`.
+pub(crate) fn model_of(
+    value: Option<&Value<'_>>,
+    in_path: Option<&PathModel>,
+) -> Result<(String, Option<Range<usize>>), ScanError> {
+    if let Some(PathModel { model, .. }) = in_path {
+        return Ok((model.clone(), value.filter(|value| value.is_string()).map(Value::range)));
+    }
+    let value = value.ok_or(ScanError::Missing { field: "model" })?;
+    let name = value.short_text(MODEL_BYTES_MAX).filter(|name| !name.is_empty());
+    let name = name.ok_or(ScanError::Unfit { field: "model", expected: "a string of 1 to 256 bytes" })?;
+    Ok((name, Some(value.range())))
+}
+
+/// `stream`, which is off unless it is given.
+pub(crate) fn wants_stream(value: Option<&Value<'_>>) -> Result<bool, ScanError> {
+    match value {
+        None => Ok(false),
+        Some(value) if value.is_null() => Ok(false),
+        Some(value) => value.boolean().ok_or(ScanError::Unfit { field: "stream", expected: "a boolean" }),
+    }
+}
+
+/// A text that tells a session; longer ones than an end user's name may be tell none.
+pub(crate) fn session_text(value: Option<&Value<'_>>) -> Option<String> {
+    value?.short_text(END_USER_BYTES_MAX).filter(|text| !text.is_empty())
 }
 
 impl EndUser {
@@ -127,6 +208,15 @@ impl From<Fault> for ScanError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn edits_change_their_places_and_nothing_else() {
+        let body = Bytes::from_static(b"{\"model\":\"a\",\"x\":1}");
+        let edit = |range, text: &str| Edit { range, text: text.to_owned() };
+        let parts = edited(&body, vec![edit(9..12, "\"long\""), edit(1..1, "\"y\":2,")]);
+        assert_eq!(parts.concat(), b"{\"y\":2,\"model\":\"long\",\"x\":1}");
+        assert_eq!(edited(&body, Vec::new()).concat(), body);
+    }
 
     #[test]
     fn both_forms_of_a_claude_code_user_hold_their_session() {

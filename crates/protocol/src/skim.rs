@@ -49,6 +49,10 @@ pub(crate) struct Members<'a> {
     place: Place,
 }
 
+/// The elements of an array, in order; after a fault nothing more. The text must end with the array.
+#[derive(Debug)]
+pub(crate) struct Elements<'a>(Members<'a>);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     BeforeObject,
@@ -84,7 +88,7 @@ impl<'a> Members<'a> {
         Ok(Some(Member { key, value }))
     }
 
-    /// Takes the closing brace; nothing but white space may follow.
+    /// Takes the closing bracket; nothing but white space may follow.
     fn finish(&mut self) -> Result<Option<Member<'a>>, Fault> {
         self.at += 1;
         match self.peek() {
@@ -161,6 +165,42 @@ impl<'a> Iterator for Members<'a> {
     }
 }
 
+impl<'a> Elements<'a> {
+    fn step(&mut self) -> Result<Option<Value<'a>>, Fault> {
+        let walk = &mut self.0;
+        let is_first = match walk.place {
+            Place::Done => return Ok(None),
+            Place::BeforeObject => true,
+            Place::AfterMember => false,
+        };
+        if is_first {
+            walk.expect(b'[', "an array")?;
+        }
+        if walk.peek() == Some(b']') {
+            walk.finish()?;
+            return Ok(None);
+        }
+        if !is_first {
+            walk.expect(b',', "`,` or `]`")?;
+        }
+        let value = walk.value()?;
+        walk.place = Place::AfterMember;
+        Ok(Some(value))
+    }
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = Result<Value<'a>, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let step = self.step();
+        if step.is_err() {
+            self.0.place = Place::Done;
+        }
+        step.transpose()
+    }
+}
+
 impl<'a> Value<'a> {
     /// Where it stands in the text that was walked.
     pub(crate) const fn range(&self) -> Range<usize> {
@@ -222,6 +262,16 @@ impl<'a> Value<'a> {
     /// The members, when it is an object.
     pub(crate) fn members(&self) -> Option<Members<'a>> {
         matches!(self.raw, [b'{', ..]).then(|| Members::of(self.raw))
+    }
+
+    /// The elements, when it is an array.
+    pub(crate) fn elements(&self) -> Option<Elements<'a>> {
+        matches!(self.raw, [b'[', ..]).then(|| Elements(Members::of(self.raw)))
+    }
+
+    /// The text that it is written as.
+    pub(crate) const fn raw(&self) -> &'a [u8] {
+        self.raw
     }
 }
 

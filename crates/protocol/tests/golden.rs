@@ -4,7 +4,7 @@ use bytes::Bytes;
 use domain::{Dialect, RequestId, Service, TokenUsage, UsageSource};
 use protocol::{
     Answer, BodyReading, Ending, Meaning, Reading, Refusal, Tariff, UpstreamError, UpstreamErrorKind, anthropic,
-    keepalive, replace_model,
+    edited, keepalive,
     sse::{Decoder, Event},
 };
 use std::{fmt::Write as _, time::Duration};
@@ -41,16 +41,16 @@ fn the_answer(stop_reason: Option<&str>, speed: Option<&str>) -> Answer {
 
 #[test]
 fn claude_code_s_request_is_read() {
-    let scan = anthropic::scan(CLAUDE_CODE.as_bytes()).expect("a request");
+    let scan = anthropic::scan(CLAUDE_CODE.as_bytes(), None).expect("a request");
     assert_eq!((scan.model.as_str(), scan.stream, scan.max_tokens), ("claude-opus-5-5", true, Some(128_000)));
     let session = scan.end_user.and_then(|user| user.session);
     assert_eq!(session.as_deref(), Some("00000000-0000-4000-8000-000000000001"));
-    assert_eq!(&CLAUDE_CODE[scan.model_range], "\"claude-opus-5-5\"");
+    assert_eq!(&CLAUDE_CODE[scan.model_range.expect("in the body")], "\"claude-opus-5-5\"");
 }
 
 #[test]
 fn an_sdk_s_request_is_read() {
-    let scan = anthropic::scan(SDK_IMAGE.as_bytes()).expect("a request");
+    let scan = anthropic::scan(SDK_IMAGE.as_bytes(), None).expect("a request");
     assert_eq!((scan.model.as_str(), scan.stream, scan.max_tokens), ("claude-sonnet-4-5-20250929", false, Some(256)));
     assert_eq!((scan.end_user, scan.tariff), (None, Tariff::default()));
 }
@@ -58,8 +58,9 @@ fn an_sdk_s_request_is_read() {
 #[test]
 fn a_mapped_model_changes_one_value_and_no_other_byte() {
     for body in [CLAUDE_CODE, SDK_IMAGE] {
-        let scan = anthropic::scan(body.as_bytes()).expect("a request");
-        let mapped = replace_model(&Bytes::from_static(body.as_bytes()), &scan, "glm \"5\"");
+        let scan = anthropic::scan(body.as_bytes(), None).expect("a request");
+        let edit = scan.model_edit(body.as_bytes(), "glm \"5\"").expect("another name");
+        let mapped = edited(&Bytes::from_static(body.as_bytes()), vec![edit]).concat();
         let expected = body.replacen(&format!("\"{}\"", scan.model), r#""glm \"5\"""#, 1);
         assert_eq!(std::str::from_utf8(&mapped), Ok(expected.as_str()));
     }
@@ -107,7 +108,8 @@ fn content_begins_with_the_first_block_and_not_with_the_greeting() {
 #[test]
 fn an_error_event_ends_the_stream_with_its_kind() {
     let (reader, meanings) = read(OVERLOADED);
-    let error = UpstreamError { kind: UpstreamErrorKind::Overloaded, message: "Overloaded".to_owned() };
+    let error =
+        UpstreamError { kind: UpstreamErrorKind::Overloaded, message: "Overloaded".to_owned(), retry_after: None };
     assert_eq!(reader.ending(), Some(&Ending::Failed(error)));
     assert_eq!(meanings.last(), Some(&Meaning::Failure));
     let reading = reader.reading();

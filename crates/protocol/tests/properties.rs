@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use proptest::prelude::*;
 use protocol::{
-    BodyReading, EndUser, Reading, anthropic, replace_model,
+    BodyReading, EndUser, Reading, anthropic, edited,
     sse::{Decoder, EVENT_BYTES_MAX, EventTooLarge},
 };
 use serde_json::{Map, Value, json};
@@ -187,7 +187,7 @@ proptest! {
         let text = if escaped { escape_letters(&text) } else { text };
         let whole: Value = serde_json::from_str(&text).expect("JSON");
         prop_assert_eq!(whole.get("model"), request.get("model"));
-        let scan = anthropic::scan(text.as_bytes()).expect("a request");
+        let scan = anthropic::scan(text.as_bytes(), None).expect("a request");
         prop_assert_eq!(Some(scan.model.as_str()), request["model"].as_str());
         prop_assert_eq!(scan.stream, request["stream"].as_bool().unwrap_or(false));
         prop_assert_eq!(scan.max_tokens, request["max_tokens"].as_u64().map(|tokens| tokens.min(protocol::TOKENS_MAX)));
@@ -197,19 +197,19 @@ proptest! {
     #[test]
     fn a_replaced_model_reads_back_and_the_rest_is_unchanged(request in any_request(), model in "[ -~é\\\\\"\n]{1,30}") {
         let body = Bytes::from(serde_json::to_vec(&request).expect("JSON"));
-        let scan = anthropic::scan(&body).expect("a request");
-        let mapped = replace_model(&body, &scan, &model);
+        let scan = anthropic::scan(&body, None).expect("a request");
+        let mapped = edited(&body, scan.model_edit(&body, &model).into_iter().collect()).concat();
         let mut expected = request;
         expected.insert("model".to_owned(), json!(model));
         let expected = serde_json::to_vec(&expected).expect("JSON");
         prop_assert_eq!(&mapped[..], &expected[..]);
-        prop_assert_eq!(anthropic::scan(&mapped).expect("a request").model, model);
+        prop_assert_eq!(anthropic::scan(&mapped, None).expect("a request").model, model);
     }
 
     #[test]
     fn a_request_cut_anywhere_is_refused(request in any_request(), cut in any::<prop::sample::Index>()) {
         let body = serde_json::to_vec(&request).expect("JSON");
-        prop_assert!(anthropic::scan(&body[..cut.index(body.len())]).is_err());
+        prop_assert!(anthropic::scan(&body[..cut.index(body.len())], None).is_err());
     }
 
     #[test]
@@ -231,7 +231,7 @@ proptest! {
 
     #[test]
     fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        drop(anthropic::scan(&bytes));
+        drop(anthropic::scan(&bytes, None));
         drop(anthropic::read_body(&bytes));
         drop(reading([&bytes[..]]));
         drop(EndUser::parse(&String::from_utf8_lossy(&bytes)));
@@ -241,7 +241,7 @@ proptest! {
     fn broken_json_never_panics(
         text in r#"[{}\[\]",:\\ 0-9eE.+-]{0,60}|(\{"(model|usage|error|metadata|delta)":){1,4}[{}\[\]",:\\0-9-]{0,40}"#,
     ) {
-        drop(anthropic::scan(text.as_bytes()));
+        drop(anthropic::scan(text.as_bytes(), None));
         drop(anthropic::read_body(text.as_bytes()));
         for name in ["message_start", "message_delta", "content_block_delta", "error", ""] {
             drop(reading([format!("event: {name}\ndata: {text}\n\n").as_bytes()]));
@@ -261,6 +261,6 @@ proptest! {
     fn what_is_no_object_is_never_an_answer(value in any_json().prop_filter("no object", |value| !value.is_object())) {
         let text = value.to_string();
         prop_assert_eq!(anthropic::read_body(text.as_bytes()), BodyReading::Garbage);
-        prop_assert!(anthropic::scan(text.as_bytes()).is_err());
+        prop_assert!(anthropic::scan(text.as_bytes(), None).is_err());
     }
 }

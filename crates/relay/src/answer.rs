@@ -2,15 +2,16 @@
 
 use crate::{
     body::RelayBody,
+    form::{Form, Framing},
     meter::Metered,
     presence::Presence,
     refuse::{Told, sign},
     relay::Relay,
 };
 use bytes::Bytes;
-use domain::{Dialect, RequestId};
+use domain::RequestId;
 use http::{HeaderValue, Response, header};
-use protocol::{Refusal, keepalive};
+use protocol::Refusal;
 use std::{
     future::Future,
     pin::Pin,
@@ -36,6 +37,7 @@ pub(crate) struct Waiting {
     answer: Option<Box<Metered>>,
     last: Option<Bytes>,
     id: RequestId,
+    form: Form,
 }
 
 impl Relay {
@@ -43,34 +45,36 @@ impl Relay {
     pub(crate) async fn answer(
         self: &Arc<Self>,
         id: &RequestId,
+        form: Form,
         presence: Presence,
         streamed: bool,
         work: impl Future<Output = Served> + Send + 'static,
     ) -> Response<RelayBody> {
         let mut served = Unstoppable { work: Some(Box::pin(work)), presence, relay: Arc::clone(self) };
-        if !streamed {
-            return self.signed(id, (&mut served).await);
+        // An array that has begun with nothing in it would have to go on as one: its client waits without a word.
+        if !streamed || form.framing == Framing::Array {
+            return self.signed(id, form, (&mut served).await);
         }
         match tokio::time::timeout(self.settings.keepalive_every, &mut served).await {
-            Ok(done) => self.signed(id, done),
-            Err(_elapsed) => self.keep_alive(id, served),
+            Ok(done) => self.signed(id, form, done),
+            Err(_elapsed) => self.keep_alive(id, form, served),
         }
     }
 
-    fn signed(&self, id: &RequestId, served: Served) -> Response<RelayBody> {
+    fn signed(&self, id: &RequestId, form: Form, served: Served) -> Response<RelayBody> {
         match served {
             Ok(mut response) => {
                 sign(response.headers_mut(), id);
                 response
             }
-            Err(told) => self.refuse(id, told),
+            Err(told) => self.refuse(id, form.dialect, told),
         }
     }
 
-    fn keep_alive(&self, id: &RequestId, served: Unstoppable) -> Response<RelayBody> {
+    fn keep_alive(&self, id: &RequestId, form: Form, served: Unstoppable) -> Response<RelayBody> {
         let mut ticks = tokio::time::interval(self.settings.keepalive_every);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let waiting = Waiting { served: Some(served), ticks, answer: None, last: None, id: id.clone() };
+        let waiting = Waiting { served: Some(served), ticks, answer: None, last: None, id: id.clone(), form };
         let mut response = Response::new(RelayBody::waiting(waiting));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
@@ -118,7 +122,7 @@ impl Waiting {
                 Poll::Ready(served) => self.take(served),
                 Poll::Pending => {
                     std::task::ready!(self.ticks.poll_tick(cx));
-                    return Poll::Ready(Some(Bytes::from_static(keepalive(Dialect::Anthropic))));
+                    return Poll::Ready(Some(self.form.keepalive()));
                 }
             }
         }
@@ -135,10 +139,10 @@ impl Waiting {
                 self.answer = response.into_body().into_metered();
                 if self.answer.is_none() {
                     // A document where a stream has begun: it cannot be said any more.
-                    self.last = Some(Told::from(Refusal::UpstreamFailed).as_event(&self.id));
+                    self.last = Some(Told::from(Refusal::UpstreamFailed).as_event(self.form.dialect, &self.id));
                 }
             }
-            Err(told) => self.last = Some(told.as_event(&self.id)),
+            Err(told) => self.last = Some(told.as_event(self.form.dialect, &self.id)),
         }
     }
 }

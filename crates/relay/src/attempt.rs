@@ -8,7 +8,7 @@ use crate::{
 };
 use accounting::{Match, PriceTraits, Pricing};
 use domain::{
-    ApiKey, Attempt, AttemptKind, Dialect, FailureKind, Hour, MODEL_OTHER, Multiplier, NanoUsd, Outcome, TokenUsage,
+    ApiKey, Attempt, AttemptKind, FailureKind, Hour, MODEL_OTHER, Multiplier, NanoUsd, Outcome, TokenUsage,
     UsageSource, client_text,
 };
 use http::{HeaderMap, header};
@@ -96,7 +96,9 @@ impl OpenAttempt {
     pub(crate) fn answered(&mut self, status: u16, headers: &HeaderMap) {
         if let Some(owed) = &mut self.owed {
             owed.record.status = Some(status);
-            let id = ["request-id", "x-request-id"].iter().find_map(|name| headers.get(*name));
+            let id = ["request-id", "x-request-id", "x-amzn-requestid", "apim-request-id"]
+                .iter()
+                .find_map(|name| headers.get(*name));
             owed.record.upstream_request_id = client_text(id.and_then(|id| id.to_str().ok()).unwrap_or_default());
         }
     }
@@ -141,7 +143,7 @@ impl OpenAttempt {
     }
 
     fn price(&self, record: &mut Attempt, answer: Option<&Answer>) {
-        if record.kind != AttemptKind::Message {
+        if !matches!(record.kind, AttemptKind::Message | AttemptKind::Embeddings) {
             (record.usage, record.usage_source) = (TokenUsage::ZERO, UsageSource::None);
             return;
         }
@@ -215,12 +217,12 @@ fn record(relay: &Relay, admission: &Admission, number: u8) -> Attempt {
         request_id: inbound.id.clone(),
         attempt_no: number,
         is_final: true,
-        kind: inbound.kind,
+        kind: inbound.call.operation.kind(),
         key: Some(inbound.key.id.clone()),
         user: inbound.key.owner.clone(),
         account: None,
         platform: None,
-        dialect: Dialect::Anthropic,
+        dialect: inbound.call.operation.dialect(),
         model: relay.prices.model_key(wanted(requested).1),
         model_requested: client_text(requested),
         model_upstream: Arc::default(),
@@ -251,8 +253,7 @@ fn hour(relay: &Relay, at: domain::Timestamp) -> Hour {
 /// The model as `account` is asked for it.
 pub(crate) fn upstream_model(admission: &Admission, account: &domain::Account) -> String {
     let requested = admission.inbound.scan.as_ref().map_or("", |scan| scan.model.as_str());
-    let model = wanted(requested).1;
-    account.models.upstream_name(model).unwrap_or(model).to_owned()
+    account.upstream_model(wanted(requested).1).to_owned()
 }
 
 fn header_text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> &'a str {

@@ -5,7 +5,7 @@ use crate::{
     keys::KnownKey,
     relay::Relay,
 };
-use domain::{ApiKey, AttemptKind, Expiry, KeyState, Service, Timestamp};
+use domain::{ApiKey, AttemptKind, Expiry, KeyState, Timestamp};
 use protocol::Refusal;
 use std::sync::Arc;
 
@@ -28,7 +28,9 @@ impl Relay {
     /// The first presented key that may be used like this; else why the first known one may not.
     async fn find_key<B>(&self, arrival: &Arrival<B>) -> Result<Arc<ApiKey>, Refusal> {
         // The hashes come first: what a client presented is not held across an await.
-        let hashes: Vec<_> = presented_keys(&arrival.head.headers).map(|key| vault::api_keys::hash(key.0)).collect();
+        let hashes: Vec<_> = presented_keys(&arrival.head.headers, arrival.head.uri.query())
+            .map(|key| vault::api_keys::hash(key.0))
+            .collect();
         let mut refusal = None;
         for hash in hashes {
             match self.keys.find(&hash).await {
@@ -65,9 +67,6 @@ fn check<B>(key: &ApiKey, arrival: &Arrival<B>) -> Result<(), Refusal> {
     if key.expiry.has_ended(arrival.at) {
         return Err(Refusal::KeyExpired);
     }
-    if !key.permissions.allow(Service::Claude) {
-        return Err(Refusal::NotPermitted(Service::Claude));
-    }
     if may_ask(key, arrival) { Ok(()) } else { Err(Refusal::ClientNotAllowed) }
 }
 
@@ -75,7 +74,7 @@ fn check<B>(key: &ApiKey, arrival: &Arrival<B>) -> Result<(), Refusal> {
 /// without the headers that it is known by.
 fn may_ask<B>(key: &ApiKey, arrival: &Arrival<B>) -> bool {
     let allowed = &key.allowed_clients;
-    let is_free = allowed.is_empty() || arrival.kind == AttemptKind::ModelList;
+    let is_free = allowed.is_empty() || arrival.call.operation.kind() == AttemptKind::ModelList;
     is_free || client_kind(&arrival.head.headers).is_some_and(|client| allowed.contains(&client))
 }
 

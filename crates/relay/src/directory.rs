@@ -2,7 +2,7 @@
 
 use crate::standing::Standing;
 use arc_swap::ArcSwap;
-use domain::{Account, AccountId, AccountSettings, Timestamp};
+use domain::{Account, AccountId, Sealed, Timestamp};
 use scheduling::{Candidate, Choice, Demand, NoChoice};
 use std::{
     collections::HashMap,
@@ -16,7 +16,7 @@ use store::{
     keyspace::Family,
     records::{Direction, PAGE_MAX, PageQuery, Versioned},
 };
-use upstream::Destination;
+use upstream::{Destination, Opening};
 use vault::{Keyring, Place};
 
 /// An account that requests can be sent to.
@@ -138,11 +138,15 @@ impl Directory {
     }
 
     fn destination(&self, account: &Account) -> Result<Destination, String> {
-        let (AccountSettings::ClaudeConsole(endpoint) | AccountSettings::Ccr(endpoint)) = &account.settings else {
-            return Err(format!("accounts of {} are not served yet", account.platform()));
+        let open = |field: &'static str, sealed: &Sealed| {
+            let place = Place { family: account.family().name(), id: account.id.as_str(), field };
+            self.keyring.open(place, sealed).map_err(|error| error.to_string())
         };
-        let place = Place { family: account.family().name(), id: account.id.as_str(), field: "api_key" };
-        let api_key = self.keyring.open(place, &endpoint.api_key).map_err(|error| error.to_string())?;
-        Destination::new(endpoint, &api_key).map_err(|error| error.to_string())
+        let destination = Destination::new(&account.settings, &open).map_err(|error| error.to_string())?;
+        match destination.opening() {
+            Opening::Header(_) | Opening::InTurn(_) => Ok(destination),
+            Opening::OAuth => Err("accounts that sign in by OAuth are not served yet".to_owned()),
+            Opening::AwsSignature { .. } => Err("accounts that sign their requests are not served yet".to_owned()),
+        }
     }
 }

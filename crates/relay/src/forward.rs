@@ -2,29 +2,27 @@
 
 use crate::{
     admit::Admission,
-    attempt::{Finality, OpenAttempt, Settlement, upstream_model},
+    attempt::{Finality, OpenAttempt, Settlement},
     body::RelayBody,
     budget::{Budget, BudgetSpent, Hold},
     decode::{self, Coding, codings},
-    directory::Seat,
+    form::Framing,
     meter::{Flow, Metered},
     model_list,
+    outgoing::upstream_request,
     presence::Presence,
     relay::Relay,
+    rewrite::Rewrite,
     stream::{AnswerStream, Step},
     verdict::{Refused, Verdict, answer_headers, judge_content, judge_no_memory, judge_silence, judge_status},
 };
 use bytes::{Bytes, BytesMut};
 use domain::{AttemptKind, FailureKind, Outcome};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header, response};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, response};
 use http_body_util::BodyExt;
-use protocol::{
-    BodyReading, Ending, Reading, anthropic,
-    headers::{Body, forwards_request_header, is_connection_option},
-    scan::replace_model_in_parts,
-};
+use protocol::{BodyReading, Ending, Operation, Reading, anthropic, gemini, headers::is_connection_option};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
-use upstream::{Operation, UpstreamBody, client::Parts};
+use upstream::{Envelope, UpstreamBody};
 
 /// Largest answer that is no stream, in bytes: a model's longest output with room to spare.
 const DOCUMENT_BYTES_MAX: u64 = 64 << 20;
@@ -79,24 +77,32 @@ impl Relay {
         };
         attempt.answered(head.status.as_u16(), &head.headers);
         if !head.status.is_success() {
-            return self.refused(attempt, &head, body).await;
+            return self.refused(admission, attempt, &head, body).await;
         }
         let Some(codings) = codings(&head.headers) else {
             return failed(attempt, judge_content(head.status, FailureKind::Broken));
         };
         if is_stream(&head.headers, admission) {
-            self.stream(admission, attempt, head, AnswerStream::new(body, codings)).await
+            let stream = answer_stream(admission, &attempt, body, codings);
+            self.stream(admission, attempt, head, stream).await
         } else {
             self.document(admission, attempt, head, (body, codings)).await
         }
     }
 
-    async fn refused(&self, attempt: OpenAttempt, head: &response::Parts, body: UpstreamBody) -> Forwarded {
+    async fn refused(
+        &self,
+        admission: &Admission,
+        attempt: OpenAttempt,
+        head: &response::Parts,
+        body: UpstreamBody,
+    ) -> Forwarded {
         let codings = codings(&head.headers).unwrap_or_default();
         let reading = tokio::time::timeout(ERROR_TIME_MAX, self.read_whole((body, codings), ERROR_BYTES_MAX)).await;
         let body = reading.ok().and_then(Result::ok).map(|(body, _hold)| body).unwrap_or_default();
         let destination = &attempt.seat.destination;
-        let refused = Refused { status: head.status, headers: &head.headers, body, destination };
+        let operation = admission.inbound.call.operation;
+        let refused = Refused { status: head.status, headers: &head.headers, body, operation, destination };
         let verdict = judge_status(refused, self.clock.now());
         failed(attempt, verdict)
     }
@@ -120,12 +126,17 @@ impl Relay {
         let mut response = Response::new(RelayBody::empty());
         *response.status_mut() = head.status;
         *response.headers_mut() = answer_headers(&head.headers, &attempt.seat.destination);
-        response.headers_mut().entry(header::CONTENT_TYPE).or_insert(HeaderValue::from_static("text/event-stream"));
+        let media_type = HeaderValue::from_static(admission.inbound.form.media_type());
+        if admission.inbound.form.framing == Framing::Array {
+            response.headers_mut().insert(header::CONTENT_TYPE, media_type);
+        } else {
+            response.headers_mut().entry(header::CONTENT_TYPE).or_insert(media_type);
+        }
         response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-cache"));
         response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
         let flow = Flow { stream, attempt };
-        let (id, presence) = (admission.inbound.id.clone(), admission.presence.clone());
-        let mut metered = Metered::new(Arc::clone(self), id, presence, flow, begun);
+        let presence = admission.presence.clone();
+        let mut metered = Metered::new(Arc::clone(self), &admission.inbound, presence, flow, begun);
         if let Some(last) = last {
             metered.finish(last);
         }
@@ -145,12 +156,17 @@ impl Relay {
             Err(unread) => return failed(attempt, unread.judge(head.status)),
         };
         attempt.first_byte();
-        let reading = match understand(admission.inbound.kind, &document) {
+        let document = match attempt.seat.destination.envelope() {
+            Envelope::CodeAssist { .. } => document.slice_ref(gemini::unwrapped(&document)),
+            Envelope::None | Envelope::Bedrock => document,
+        };
+        let operation = admission.inbound.call.operation;
+        let reading = match understand(operation, &document) {
             Ok(reading) => reading,
             Err(kind) => return failed(attempt, judge_content(head.status, kind)),
         };
-        let document = match admission.inbound.kind {
-            AttemptKind::ModelList => model_list::as_seen_by(admission, &attempt.seat, document),
+        let document = match operation {
+            Operation::Models(dialect) => model_list::as_seen_by(dialect, admission, &attempt.seat, document),
             _ => document,
         };
         let outcome = if admission.presence.has_left() { Outcome::Abandoned } else { Outcome::Completed };
@@ -217,38 +233,6 @@ impl Unread {
     }
 }
 
-fn upstream_request(admission: &Admission, seat: &Seat) -> Result<Request<Parts>, http::Error> {
-    let inbound = &admission.inbound;
-    let operation = match inbound.kind {
-        AttemptKind::Message | AttemptKind::AccountTest => Operation::Messages,
-        AttemptKind::CountTokens => Operation::CountTokens,
-        AttemptKind::ModelList => Operation::Models,
-    };
-    let query = inbound.head.uri.query().map(without_key).filter(|query| !query.is_empty());
-    let uri = seat.destination.uri(operation, query.as_deref())?;
-    let mut request = Request::new(upstream_body(admission, seat));
-    *request.method_mut() = inbound.head.method.clone();
-    *request.uri_mut() = uri;
-    let was_decoded = inbound.head.headers.contains_key(header::CONTENT_ENCODING);
-    *request.headers_mut() =
-        request_headers(&inbound.head.headers, if was_decoded { Body::Changed } else { Body::AsSent });
-    let (name, value) = seat.destination.credential();
-    request.headers_mut().insert(name.clone(), value.clone());
-    request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    Ok(request)
-}
-
-/// The client's bytes, with the model's name replaced where the account has another for it.
-fn upstream_body(admission: &Admission, seat: &Seat) -> Parts {
-    let inbound = &admission.inbound;
-    let Some(scan) = &inbound.scan else { return Parts::default() };
-    let model = upstream_model(admission, &seat.account);
-    if model == scan.model {
-        return inbound.body.clone().into();
-    }
-    replace_model_in_parts(&inbound.body, scan, &model).into_iter().collect()
-}
-
 fn failed(attempt: OpenAttempt, verdict: Verdict) -> Forwarded {
     Forwarded::Failed(Box::new(FailedAttempt { attempt, verdict, reading: None }))
 }
@@ -310,13 +294,27 @@ async fn open(stream: &mut AnswerStream, presence: &Presence, stall_max: Duratio
 }
 
 /// Whether a document is the answer that was asked for, and its usage.
-fn understand(kind: AttemptKind, document: &[u8]) -> Result<Option<Reading>, FailureKind> {
-    match (anthropic::read_body(document), kind) {
+fn understand(operation: Operation, document: &[u8]) -> Result<Option<Reading>, FailureKind> {
+    match (protocol::read_body(operation, document), operation.kind()) {
         (BodyReading::Error(error), _) => Err(error.kind.failure()),
-        (BodyReading::Answer(reading), AttemptKind::Message | AttemptKind::AccountTest) => Ok(Some(reading)),
         (_, AttemptKind::CountTokens | AttemptKind::ModelList) if anthropic::is_object(document) => Ok(None),
-        _ => Err(FailureKind::Broken),
+        (BodyReading::Answer(reading), _) => Ok(Some(reading)),
+        (BodyReading::Garbage, _) => Err(FailureKind::Broken),
     }
+}
+
+/// The stream of an answer, written anew where the client cannot have it as it comes.
+fn answer_stream(
+    admission: &Admission,
+    attempt: &OpenAttempt,
+    body: UpstreamBody,
+    codings: Vec<Coding>,
+) -> AnswerStream {
+    let inbound = &admission.inbound;
+    let asked_by_relay = inbound.scan.as_ref().is_some_and(|scan| scan.usage_edit.is_some());
+    let is_wrapped = matches!(attempt.seat.destination.envelope(), Envelope::CodeAssist { .. });
+    let rewrite = Rewrite::of(inbound.form, asked_by_relay, is_wrapped);
+    AnswerStream::new(body, codings, inbound.call.operation.dialect(), inbound.form, rewrite)
 }
 
 /// By what the answer says it is; by what was asked for where it says nothing.
@@ -328,36 +326,8 @@ fn is_stream(headers: &HeaderMap, admission: &Admission) -> bool {
     }
 }
 
-fn request_headers(headers: &HeaderMap, body: Body) -> HeaderMap {
-    let mut forwarded = HeaderMap::with_capacity(headers.len() + 2);
-    for (name, value) in headers {
-        if forwards_request_header(name.as_str(), body) && !is_of_this_hop(headers, name) {
-            forwarded.append(name.clone(), value.clone());
-        }
-    }
-    forwarded
-}
-
 /// Whether `connection` names `name` as a header of this hop alone (RFC 9110, 7.6.1).
 pub(crate) fn is_of_this_hop(headers: &HeaderMap, name: &HeaderName) -> bool {
     let lines = headers.get_all(header::CONNECTION).iter().filter_map(|line| line.to_str().ok());
     lines.into_iter().any(|line| is_connection_option(line, name.as_str()))
-}
-
-/// The client's query without a key of ours in it.
-fn without_key(query: &str) -> String {
-    let kept = query.split('&').filter(|pair| !pair.starts_with("key=") && *pair != "key");
-    kept.collect::<Vec<_>>().join("&")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_in_the_query_does_not_go_upstream() {
-        assert_eq!(without_key("beta=true&key=cr_x"), "beta=true");
-        assert_eq!(without_key("key=cr_x"), "");
-        assert_eq!(without_key("monkey=1"), "monkey=1");
-    }
 }

@@ -3,15 +3,17 @@
 
 use crate::{
     attempt::{Finality, OpenAttempt, Settlement},
+    form::Form,
     presence::Presence,
+    read::Inbound,
     relay::Relay,
     stream::{AnswerStream, Step},
     verdict::in_our_words,
 };
 use bytes::Bytes;
-use domain::{Dialect, FailureKind, Outcome, RequestId};
+use domain::{FailureKind, Outcome, RequestId};
 use journal::Written;
-use protocol::{Ending, keepalive};
+use protocol::Ending;
 use scheduling::Failure;
 use std::{
     collections::VecDeque,
@@ -25,12 +27,11 @@ use tokio::time::{Instant, Sleep};
 /// How long the transport's end is waited for behind the answer's end, so that the connection can be used again.
 const REST_MAX: Duration = Duration::from_secs(2);
 
-const PING: Bytes = Bytes::from_static(keepalive(Dialect::Anthropic));
-
 /// A stream on its way to a client.
 pub(crate) struct Metered {
     relay: Arc<Relay>,
     id: RequestId,
+    form: Form,
     presence: Presence,
     ready: VecDeque<Bytes>,
     phase: Phase,
@@ -61,6 +62,8 @@ struct Silence {
 }
 
 enum Heard {
+    /// Nothing behind what may be the last event: it is the last.
+    NothingMore,
     Nothing,
     TooLongNothing,
 }
@@ -69,11 +72,12 @@ impl Metered {
     /// Forwards `flow`, of which `begun` was read already.
     pub(crate) fn new(
         relay: Arc<Relay>,
-        id: RequestId,
+        inbound: &Inbound,
         presence: Presence,
         flow: Flow,
         begun: VecDeque<Bytes>,
     ) -> Self {
+        let (id, form) = (inbound.id.clone(), inbound.form);
         let silence = Silence {
             heard_at: Instant::now(),
             timer: None,
@@ -81,7 +85,7 @@ impl Metered {
             stall_max: relay.settings.stall_max,
         };
         relay.metrics.streams_open.inc();
-        Self { relay, id, presence, ready: begun, phase: Phase::Flowing(flow), silence }
+        Self { relay, id, form, presence, ready: begun, phase: Phase::Flowing(flow), silence }
     }
 
     /// Whether the client has it all.
@@ -98,8 +102,12 @@ impl Metered {
             match &mut self.phase {
                 Phase::Flowing(flow) => match flow.stream.poll_step(cx) {
                     Poll::Ready(step) => self.take(step),
-                    Poll::Pending => match self.silence.poll(cx) {
-                        Poll::Ready(Heard::Nothing) => self.ready.push_back(PING),
+                    Poll::Pending => match self.silence.poll(cx, flow.stream.may_be_whole()) {
+                        Poll::Ready(Heard::NothingMore) => {
+                            let step = flow.stream.end();
+                            self.take(step);
+                        }
+                        Poll::Ready(Heard::Nothing) => self.ready.push_back(self.form.keepalive()),
                         Poll::Ready(Heard::TooLongNothing) => self.cut(FailureKind::Timeout),
                         Poll::Pending => return Poll::Pending,
                     },
@@ -144,7 +152,7 @@ impl Metered {
         if let Some(kind) = failure {
             attempt.blame(&Failure { kind, status: None, reset: None });
             if attempt.seat.destination.is_told_by(&last) {
-                last = in_our_words(kind).render_event(Dialect::Anthropic, &self.id);
+                last = stream.last_words(&in_our_words(kind), &self.id);
             }
         }
         let settlement = Settlement { outcome, failure, reading: Some(stream.reading()), finality: Finality::Final };
@@ -160,7 +168,7 @@ impl Metered {
         let settlement =
             Settlement { outcome: Outcome::Truncated, failure: Some(kind), reading, finality: Finality::Final };
         let written = attempt.settle(&settlement);
-        let last = in_our_words(kind).render_event(Dialect::Anthropic, &self.id);
+        let last = stream.last_words(&in_our_words(kind), &self.id);
         self.phase = Phase::Settling { written, last, rest: None };
     }
 
@@ -253,12 +261,16 @@ fn wait_for(written: &mut Option<Written>, cx: &mut Context<'_>) -> Poll<()> {
 }
 
 impl Silence {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Heard> {
-        let every = self.keepalive_every;
+    /// Whether the upstream has been silent for too long. Behind an event that `may_be_last` the end is waited for a moment only.
+    fn poll(&mut self, cx: &mut Context<'_>, may_be_last: bool) -> Poll<Heard> {
+        let every = if may_be_last { REST_MAX.min(self.keepalive_every) } else { self.keepalive_every };
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(self.heard_at + every)));
         loop {
             std::task::ready!(timer.as_mut().poll(cx));
             let silent = self.heard_at.elapsed();
+            if may_be_last && silent >= every {
+                return Poll::Ready(Heard::NothingMore);
+            }
             if silent >= self.stall_max {
                 return Poll::Ready(Heard::TooLongNothing);
             }

@@ -1,6 +1,6 @@
 //! What the data plane counts. Labels come from closed sets, so that their number is bounded.
 
-use domain::{Attempt, AttemptKind, MODEL_OTHER, Outcome, UsageSource};
+use domain::{Attempt, AttemptKind, Dialect, MODEL_OTHER, Outcome, UsageSource};
 use prometheus_client::{
     encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -104,13 +104,13 @@ impl RelayMetrics {
         if let Some(ms) = record.first_byte_ms {
             self.first_byte_seconds.observe(f64::from(ms) / 1000.0);
         }
-        if record.kind == AttemptKind::Message {
+        if matches!(record.kind, AttemptKind::Message | AttemptKind::Embeddings) {
             self.count_usage(record);
         }
     }
 
-    pub(crate) fn refused(&self, refusal: &Refusal) {
-        let status = refusal.status(domain::Dialect::Anthropic);
+    pub(crate) fn refused(&self, refusal: &Refusal, dialect: Dialect) {
+        let status = refusal.status(dialect);
         self.refusals.get_or_create(&RefusalLabels { status }).inc();
     }
 

@@ -1,23 +1,62 @@
-//! `GET /v1/models`: the account's list as the key may see it. An account with a model mapping serves what the mapping names.
+//! `GET …/models`: the account's list as the key may see it. An account with a model mapping serves what the mapping names.
 
 use crate::{admit::Admission, directory::Seat};
 use bytes::Bytes;
+use domain::Dialect;
 use protocol::anthropic::models::{self, Model, Page};
+use serde_json::{Value, json};
 
 /// Pages that a client may ask for in words that the upstream has judged already: a wrong one is the whole list.
 const PAGE_OF_ALL: (Option<&str>, Option<&str>, Option<&str>) = (Some("1000"), None, None);
 
-/// What the client gets of the upstream's `list`.
-pub(crate) fn as_seen_by(admission: &Admission, seat: &Seat, list: Bytes) -> Bytes {
-    let entries = seat.account.models.entries();
+/// What stands before a model's name in Gemini's lists.
+const GEMINI_PREFIX: &str = "models/";
+
+/// What the client gets of the upstream's `list`, which is in `dialect`.
+pub(crate) fn as_seen_by(dialect: Dialect, admission: &Admission, seat: &Seat, list: Bytes) -> Bytes {
+    let mapped: Vec<_> = seat.account.models.entries().keys().cloned().collect();
     let restricted = &admission.inbound.key.restricted_models;
-    if entries.is_empty() && restricted.is_empty() {
+    if mapped.is_empty() && restricted.is_empty() {
         return list;
     }
-    let names = if entries.is_empty() { models::ids(&list) } else { entries.keys().cloned().collect() };
-    let is_allowed = |name: &String| !restricted.iter().any(|model| model.eq_ignore_ascii_case(name));
-    let seen: Vec<_> = names.into_iter().filter(is_allowed).map(model).collect();
-    models::list(&seen, &page(admission)).unwrap_or(list)
+    let is_allowed = |name: &str| !restricted.iter().any(|model| model.eq_ignore_ascii_case(name));
+    if dialect == Dialect::Anthropic {
+        let names = if mapped.is_empty() { models::ids(&list) } else { mapped };
+        let seen: Vec<_> = names.into_iter().filter(|name| is_allowed(name)).map(model).collect();
+        return models::list(&seen, &page(admission)).unwrap_or(list);
+    }
+    filtered(dialect, &mapped, is_allowed, &list).unwrap_or(list)
+}
+
+/// The list with those models alone that are allowed; where some are `mapped`, with these.
+fn filtered(dialect: Dialect, mapped: &[String], is_allowed: impl Fn(&str) -> bool, list: &[u8]) -> Option<Bytes> {
+    let mut document: Value = serde_json::from_slice(list).ok()?;
+    let member = if document["data"].is_array() { "data" } else { "models" };
+    let models = document[member].as_array_mut()?;
+    if !mapped.is_empty() {
+        *models = mapped.iter().map(|name| entry(dialect, name)).collect();
+    }
+    models.retain(|model| name(model).is_none_or(&is_allowed));
+    Some(document.to_string().into())
+}
+
+/// The name that a request says for a model of a list: OpenAI's `id`, Codex's `slug`, Gemini's `name`.
+fn name(model: &Value) -> Option<&str> {
+    let name = ["id", "slug", "name"].iter().find_map(|field| model[field].as_str())?;
+    Some(name.strip_prefix(GEMINI_PREFIX).unwrap_or(name))
+}
+
+fn entry(dialect: Dialect, name: &str) -> Value {
+    match dialect {
+        Dialect::Gemini => json!({
+            "name": format!("{GEMINI_PREFIX}{name}"),
+            "displayName": name,
+            "supportedGenerationMethods": ["generateContent", "countTokens"],
+        }),
+        Dialect::Anthropic | Dialect::OpenAiChat | Dialect::OpenAiResponses => {
+            json!({"id": name, "object": "model", "created": 0, "owned_by": "system"})
+        }
+    }
 }
 
 fn model(name: String) -> Model {
@@ -31,4 +70,26 @@ fn page(admission: &Admission) -> Page {
     Page::parse(find("limit"), find("after_id"), find("before_id"))
         .or_else(|_| Page::parse(limit, after, before))
         .expect("a page of a thousand is a page")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_of_each_dialect_has_what_is_allowed_and_mapped() {
+        let openai = br#"{"object":"list","data":[{"id":"gpt-5.5"},{"id":"gpt-5.5-mini"}]}"#;
+        let gemini = br#"{"models":[{"name":"models/gemini-a"},{"name":"models/gemini-b"}]}"#;
+        let seen = |dialect, mapped: &[&str], denied: &'static str, list: &[u8]| {
+            let mapped: Vec<_> = mapped.iter().map(|name| (*name).to_owned()).collect();
+            let list = filtered(dialect, &mapped, |name| name != denied, list).expect("a list");
+            let document: Value = serde_json::from_slice(&list).expect("JSON");
+            let models = document["data"].as_array().or(document["models"].as_array()).expect("models").clone();
+            models.iter().map(|model| name(model).expect("a name").to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(seen(Dialect::OpenAiChat, &[], "gpt-5.5", openai), ["gpt-5.5-mini"]);
+        assert_eq!(seen(Dialect::Gemini, &[], "gemini-a", gemini), ["gemini-b"]);
+        assert_eq!(seen(Dialect::Gemini, &["x", "y"], "y", gemini), ["x"]);
+        assert_eq!(filtered(Dialect::Gemini, &[], |_| true, b"no list"), None);
+    }
 }

@@ -16,7 +16,7 @@ use crate::{
     relay::Relay,
     route::OwnCall,
 };
-use domain::{ApiKey, KeyState, RequestId};
+use domain::{ApiKey, Dialect, KeyState, RequestId};
 use http::{HeaderMap, HeaderValue, Response, header, request};
 use protocol::Refusal;
 use question::Question;
@@ -48,7 +48,7 @@ impl Relay {
                 sign(headers, id);
                 response
             }
-            Err(refusal) => self.refuse(id, refusal.into()),
+            Err(refusal) => self.refuse(id, Dialect::Anthropic, refusal.into()),
         }
     }
 
@@ -80,7 +80,7 @@ impl Relay {
         let guess = self.guesses.charge(OVERALL, Guesser::At(address), self.clock.now());
         let guess = guess.map_err(|retry_after| Refusal::TooManyGuesses { retry_after })?;
         // The hashes come first: what a client presented is not held across an await.
-        let hashes: Vec<_> = presented_keys(headers).map(|key| vault::api_keys::hash(key.0)).collect();
+        let hashes: Vec<_> = presented_keys(headers, None).map(|key| vault::api_keys::hash(key.0)).collect();
         for hash in hashes {
             match self.keys.find(&hash).await {
                 Ok(KnownKey::Known(key)) if !matches!(key.state, KeyState::Deleted { .. }) => {

@@ -7,11 +7,11 @@ use crate::{
     forward::{FailedAttempt, Forwarded},
     refuse::{BUSY_RETRY_AFTER, Told, sign},
     relay::Relay,
-    route::Route,
+    route::{Call, Route},
     verdict::Elsewhere,
 };
 use bytes::Bytes;
-use domain::{AccountId, AttemptKind, Outcome, RequestId};
+use domain::{AccountId, Dialect, Outcome, RequestId};
 use http::{Request, Response};
 use http_body::Body;
 use journal::Written;
@@ -39,25 +39,30 @@ impl Relay {
                 sign(response.headers_mut(), &id);
                 response
             }
-            Route::Nowhere => self.refuse(&id, Refusal::NotFound.into()),
-            Route::WrongMethod { allow } => self.refuse(&id, Refusal::MethodNotAllowed { allow }.into()),
+            Route::Nowhere => self.refuse(&id, Dialect::Anthropic, Refusal::NotFound.into()),
+            Route::WrongMethod { allow } => {
+                self.refuse(&id, Dialect::Anthropic, Refusal::MethodNotAllowed { allow }.into())
+            }
             Route::Own(call) => {
                 let (head, _) = request.into_parts();
                 self.tell_own(&id, call, peer, &head).await
             }
-            Route::Call(kind) => match self.enter(id.clone(), kind, request).await {
-                Ok(admission) => self.relay(admission).await,
-                Err(refusal) => self.refuse(&id, refusal.into()),
-            },
+            Route::Call(call) => {
+                let dialect = call.operation.dialect();
+                match self.enter(id.clone(), call, request).await {
+                    Ok(admission) => self.relay(admission).await,
+                    Err(refusal) => self.refuse(&id, dialect, refusal.into()),
+                }
+            }
         }
     }
 
     /// The rooms that a request passes once.
-    async fn enter<B>(&self, id: RequestId, kind: AttemptKind, request: Request<B>) -> Result<Admission, Refusal>
+    async fn enter<B>(&self, id: RequestId, call: Call, request: Request<B>) -> Result<Admission, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let arrival = self.accept(id, kind, request);
+        let arrival = self.accept(id, call, request);
         let caller = self.authenticate(arrival).await?;
         let inbound = self.read(caller).await?;
         self.admit(inbound)
@@ -65,10 +70,10 @@ impl Relay {
 
     /// The rooms that a request may pass again with another account.
     async fn relay(self: &Arc<Self>, admission: Admission) -> Response<RelayBody> {
-        let (id, presence) = (admission.inbound.id.clone(), admission.presence.clone());
+        let (id, form, presence) = (admission.inbound.id.clone(), admission.inbound.form, admission.presence.clone());
         let streamed = admission.inbound.scan.as_ref().is_some_and(|scan| scan.stream);
         let work = Arc::clone(self).serve(admission);
-        self.answer(&id, presence, streamed, work).await
+        self.answer(&id, form, presence, streamed, work).await
     }
 
     async fn serve(self: Arc<Self>, mut admission: Admission) -> Result<Response<RelayBody>, Told> {

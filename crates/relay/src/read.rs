@@ -5,11 +5,14 @@ use crate::{
     authenticate::Caller,
     budget::{Budget, BudgetSpent, Hold},
     decode::{self, Coding},
+    form::Form,
     refuse::BUSY_RETRY_AFTER,
     relay::Relay,
+    route::Call,
+    serve::service_of,
 };
 use bytes::{Bytes, BytesMut};
-use domain::{ApiKey, AttemptKind, RequestId, Timestamp};
+use domain::{ApiKey, AttemptKind, RequestId, Service, Timestamp};
 use http::{HeaderMap, request};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -23,9 +26,13 @@ pub(crate) struct Inbound {
     /// When it came.
     pub(crate) at: Timestamp,
     /// What it asks for.
-    pub(crate) kind: AttemptKind,
+    pub(crate) call: Call,
+    /// Whose accounts answer it.
+    pub(crate) service: Service,
     /// The key.
     pub(crate) key: Arc<ApiKey>,
+    /// How the client hears the answer.
+    pub(crate) form: Form,
     /// Method, URL and headers.
     pub(crate) head: request::Parts,
     /// What routing needs of the body; none for a call without one.
@@ -42,22 +49,30 @@ impl Relay {
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let Caller { key, arrival: Arrival { id, at, kind, head, body } } = caller;
+        let Caller { key, arrival: Arrival { id, at, call, head, body } } = caller;
+        let has_body = call.operation.kind() != AttemptKind::ModelList;
         let mut hold = Budget::hold();
-        let body = if kind == AttemptKind::ModelList {
-            Bytes::new()
-        } else {
+        let body = if has_body {
             let reading = self.read_body(&head.headers, body, &mut hold);
             tokio::time::timeout(self.settings.body_timeout, reading).await.map_err(|_| Refusal::RequestTimeout)??
+        } else {
+            Bytes::new()
         };
-        let scan = match kind {
-            AttemptKind::ModelList => None,
-            _ => Some(protocol::anthropic::scan(&body).map_err(|error| Refusal::InvalidRequest(error.to_string()))?),
+        let scan = if has_body {
+            let scan = protocol::scan_request(call.operation, &body, call.in_path.as_ref());
+            Some(scan.map_err(|error| Refusal::InvalidRequest(error.to_string()))?)
+        } else {
+            None
         };
+        let service = service_of(&call);
+        if !key.permissions.allow(service) {
+            return Err(Refusal::NotPermitted(service));
+        }
         if let Some(scan) = &scan {
             check_model(&key, &scan.model)?;
         }
-        Ok(Inbound { id, at, kind, key, head, scan, body, _hold: hold })
+        let form = Form::of(call.operation.dialect(), head.uri.query());
+        Ok(Inbound { id, at, call, service, key, form, head, scan, body, _hold: hold })
     }
 
     async fn read_body<B>(&self, headers: &HeaderMap, mut body: B, hold: &mut Hold) -> Result<Bytes, Refusal>

@@ -4,7 +4,7 @@ use crate::{body::RelayBody, relay::Relay};
 use bytes::Bytes;
 use domain::{Dialect, RequestId};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
-use protocol::{Refusal, Rendered};
+use protocol::{Refusal, Rendered, refusal::error_event};
 use std::time::Duration;
 
 /// When a client should come back after the relay itself was full.
@@ -35,11 +35,11 @@ pub(crate) struct PassedOn {
 
 impl Relay {
     /// The whole answer for a client that has seen nothing yet.
-    pub(crate) fn refuse(&self, id: &RequestId, told: Told) -> Response<RelayBody> {
+    pub(crate) fn refuse(&self, id: &RequestId, dialect: Dialect, told: Told) -> Response<RelayBody> {
         let mut response = match told {
             Told::Refusal(refusal) => {
-                self.metrics.refused(&refusal);
-                rendered(refusal.render(Dialect::Anthropic, id))
+                self.metrics.refused(&refusal, dialect);
+                rendered(refusal.render(dialect, id))
             }
             Told::PassedOn(PassedOn { status, headers, body }) => {
                 let mut response = Response::new(RelayBody::from(body));
@@ -55,10 +55,10 @@ impl Relay {
 
 impl Told {
     /// The last event for a client whose stream has begun.
-    pub(crate) fn as_event(&self, id: &RequestId) -> Bytes {
+    pub(crate) fn as_event(&self, dialect: Dialect, id: &RequestId) -> Bytes {
         match self {
-            Self::Refusal(refusal) => refusal.render_event(Dialect::Anthropic, id),
-            Self::PassedOn(passed_on) => error_event(&passed_on.body),
+            Self::Refusal(refusal) => refusal.render_event(dialect, id),
+            Self::PassedOn(passed_on) => error_event(dialect, &passed_on.body),
         }
     }
 }
@@ -85,27 +85,4 @@ fn rendered(rendered: Rendered) -> Response<RelayBody> {
     }
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
-}
-
-/// An error document as an event: each of its lines a `data` field.
-fn error_event(document: &[u8]) -> Bytes {
-    let mut event = b"event: error\n".to_vec();
-    for line in document.split(|&byte| byte == b'\n' || byte == b'\r').filter(|line| !line.is_empty()) {
-        event.extend_from_slice(b"data: ");
-        event.extend_from_slice(line);
-        event.push(b'\n');
-    }
-    event.push(b'\n');
-    event.into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_document_of_several_lines_is_one_event() {
-        let event = error_event(b"{\r\n \"type\": \"error\"\n}\n");
-        assert_eq!(&event[..], b"event: error\ndata: {\ndata:  \"type\": \"error\"\ndata: }\n\n");
-    }
 }

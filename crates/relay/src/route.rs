@@ -1,18 +1,19 @@
-//! Which paths belong to the data plane. The same calls stand at the root and below the earlier service's mounts.
+//! Which paths belong to the data plane. The providers' own calls stand at the root, and below the earlier service's mounts.
 
-use domain::AttemptKind;
-use http::Method;
+mod table;
 
-/// The mounts, longest first; the empty one is the root.
-const MOUNTS: [&str; 3] = ["/claude", "/api", ""];
+use domain::{Dialect, Service};
+use http::{HeaderMap, Method};
+use protocol::{Operation, PathModel};
+use table::{MOUNTS, Mount};
 
 /// A call of the data plane.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Route {
     /// A client's look whether anybody is there: `HEAD /`, without a key.
     Hello,
     /// A call that goes to an account.
-    Call(AttemptKind),
+    Call(Call),
     /// A holder's question about its own key.
     Own(OwnCall),
     /// A path that nobody serves.
@@ -22,6 +23,19 @@ pub enum Route {
         /// The methods that there are.
         allow: &'static str,
     },
+}
+
+/// What a call asks for, as far as its head tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// What is asked.
+    pub operation: Operation,
+    /// What the path says of the model, where it does.
+    pub in_path: Option<PathModel>,
+    /// The service that the mount is for; none: the model says which.
+    pub service: Option<Service>,
+    /// The version of the API that the path names, where accounts differ by it.
+    pub version: Option<&'static str>,
 }
 
 /// What a key's holder may ask about it.
@@ -36,50 +50,27 @@ pub enum OwnCall {
 }
 
 impl Route {
-    /// The call at `method` and `path`; none when the path is not the data plane's.
+    /// The call at `method`, `path` and `query`, from a client that sends `headers`; none when the path is not the data plane's.
     #[must_use]
-    pub fn of(method: &Method, path: &str) -> Option<Self> {
-        MOUNTS.iter().filter_map(|mount| path.strip_prefix(mount)).find_map(|rest| Self::below_mount(method, rest))
+    pub fn of(method: &Method, path: &str, query: Option<&str>, headers: &HeaderMap) -> Option<Self> {
+        let below = |mount: &'static Mount| Some((mount, path.strip_prefix(mount.prefix)?));
+        let found = MOUNTS.iter().filter_map(below).find_map(|(mount, rest)| mount.find(rest))?;
+        Some(found.answer(method, || list_dialect(query, headers)))
     }
+}
 
-    fn below_mount(method: &Method, path: &str) -> Option<Self> {
-        let call = |allow, kind| if method == allow { Self::Call(kind) } else { Self::WrongMethod { allow } };
-        let own = |call| if method == Method::GET { Self::Own(call) } else { Self::WrongMethod { allow: "GET" } };
-        match path {
-            "/v1/usage" => Some(own(OwnCall::Usage)),
-            "/v1/key-info" => Some(own(OwnCall::KeyInfo)),
-            "/v1/stats" => Some(own(OwnCall::Stats)),
-            "/v1/messages" => Some(call("POST", AttemptKind::Message)),
-            "/v1/messages/count_tokens" => Some(call("POST", AttemptKind::CountTokens)),
-            "/v1/models" => Some(call("GET", AttemptKind::ModelList)),
-            "/" | "" if method == Method::HEAD => Some(Self::Hello),
-            _ => None,
-        }
+/// Whose list of models a client wants that asks on a path of several dialects: Anthropic's SDKs always name a version, Google's
+/// send their own key header, everybody else speaks OpenAI's.
+fn list_dialect(query: Option<&str>, headers: &HeaderMap) -> Dialect {
+    if headers.contains_key("anthropic-version") {
+        return Dialect::Anthropic;
     }
+    if headers.contains_key("x-goog-api-key") || query.is_some_and(|query| query.contains("pageSize=")) {
+        return Dialect::Gemini;
+    }
+    let is_codex = query.is_some_and(|query| query.split('&').any(|pair| pair.starts_with("client_version=")));
+    if is_codex { Dialect::OpenAiResponses } else { Dialect::OpenAiChat }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_calls_stand_at_every_mount() {
-        for mount in ["", "/api", "/claude"] {
-            let at = |method: Method, path: &str| Route::of(&method, &format!("{mount}{path}"));
-            assert_eq!(at(Method::POST, "/v1/messages"), Some(Route::Call(AttemptKind::Message)));
-            assert_eq!(at(Method::POST, "/v1/messages/count_tokens"), Some(Route::Call(AttemptKind::CountTokens)));
-            assert_eq!(at(Method::GET, "/v1/models"), Some(Route::Call(AttemptKind::ModelList)));
-            assert_eq!(at(Method::GET, "/v1/usage"), Some(Route::Own(OwnCall::Usage)));
-            assert_eq!(at(Method::POST, "/v1/stats"), Some(Route::WrongMethod { allow: "GET" }));
-            assert_eq!(at(Method::HEAD, "/"), Some(Route::Hello));
-            assert_eq!(at(Method::GET, "/v1/messages"), Some(Route::WrongMethod { allow: "POST" }));
-        }
-    }
-
-    #[test]
-    fn other_paths_are_not_the_data_plane_s() {
-        for path in ["/", "/admin/session", "/health", "/v1/messages/", "/apiv1/messages", "/api/api/v1/messages"] {
-            assert_eq!(Route::of(&Method::GET, path), None, "{path}");
-        }
-    }
-}
+mod tests;

@@ -1,7 +1,8 @@
 //! Room 3: an account is chosen, and a slot on it taken where it has a ceiling.
 
-use crate::{admit::Admission, directory::Seat, relay::Relay};
-use domain::{AccountId, Platform, Service};
+use crate::{admit::Admission, directory::Seat, relay::Relay, serve::platforms};
+use domain::{AccountId, Platform};
+use protocol::Operation;
 use scheduling::{Bound, Choice, Demand, NoChoice, eligibility::Standing, model_family};
 use std::{
     num::NonZeroU32,
@@ -36,14 +37,10 @@ pub(crate) struct Lease {
     pub(crate) id: LeaseId,
 }
 
-/// What the client's model name asks for: which platforms, and the model without the platform in front.
-pub(crate) fn wanted(model: &str) -> (&'static [Platform], &str) {
+/// The model without the platform that its name may ask for; and whether it asks for one.
+pub(crate) fn wanted(model: &str) -> (bool, &str) {
     let is_ccr = model.get(..CCR_PREFIX.len()).is_some_and(|prefix| prefix.eq_ignore_ascii_case(CCR_PREFIX));
-    if is_ccr {
-        (&[Platform::Ccr], &model[CCR_PREFIX.len()..])
-    } else {
-        (&[Platform::ClaudeConsole, Platform::Ccr], model)
-    }
+    if is_ccr { (true, &model[CCR_PREFIX.len()..]) } else { (false, model) }
 }
 
 impl Relay {
@@ -53,20 +50,28 @@ impl Relay {
     ///
     /// When none can serve: why, account by account.
     pub(crate) async fn select(&self, admission: &Admission, tried: &[AccountId]) -> Result<Assignment, NoChoice> {
-        let model = admission.inbound.scan.as_ref().map(|scan| wanted(&scan.model));
+        let inbound = &admission.inbound;
+        let (asks_for_ccr, model) = match &inbound.scan {
+            Some(scan) => {
+                let (asks_for_ccr, model) = wanted(&scan.model);
+                (asks_for_ccr && inbound.call.operation == Operation::Messages, Some(model))
+            }
+            None => (false, None),
+        };
+        let platforms =
+            if asks_for_ccr { &[Platform::Ccr] } else { platforms(inbound.service, inbound.call.operation) };
         // Who is in the group is asked at each choice: who left it meanwhile serves no further attempt.
         let members = self.groups.members();
-        let bound = members.bound(admission.inbound.key.bindings.get(&Service::Claude));
+        let bound = members.bound(inbound.key.bindings.get(&inbound.service));
         let mut passed_over = tried.to_vec();
         loop {
-            let demand = Demand {
-                platforms: model.map_or(&[Platform::ClaudeConsole, Platform::Ccr], |(platforms, _)| platforms),
-                model: model.map(|(_, model)| model),
-                family: model.and_then(|(_, model)| model_family(model)),
-                bound,
-                passed_over: &passed_over,
-            };
+            let demand =
+                Demand { platforms, model, family: model.and_then(model_family), bound, passed_over: &passed_over };
             let (seat, choice) = self.accounts.choose(&demand, self.clock.now())?;
+            if !seat.destination.serves(inbound.call.operation) {
+                passed_over.push(seat.account.id.clone());
+                continue;
+            }
             let note = note(&choice, bound);
             let Some(ceiling) = seat.account.concurrency_max else {
                 return Ok(Assignment { seat, lease: None, note: note.into() });

@@ -1,11 +1,16 @@
 //! A provider's stream, given out in whole events: what a client has received of it can always be followed by an event of ours.
 
-use crate::decode::{Coding, Decoder as CodingDecoder};
+use crate::{
+    decode::{Coding, Decoder as CodingDecoder},
+    form::Form,
+    rewrite::Rewrite,
+};
 use bytes::{Bytes, BytesMut};
+use domain::{Dialect, RequestId};
 use futures_util::{Stream, StreamExt};
 use http_body::Body;
 use http_body_util::BodyDataStream;
-use protocol::{Ending, Reading, anthropic::UsageReader, sse};
+use protocol::{Ending, Meaning, Reading, Refusal, StreamReader, sse};
 use std::{
     io,
     pin::Pin,
@@ -17,9 +22,14 @@ use upstream::UpstreamBody;
 pub(crate) struct AnswerStream {
     pieces: Pieces,
     decoder: sse::Decoder,
-    reader: UsageReader,
+    reader: StreamReader,
+    form: Form,
+    rewrite: Option<Rewrite>,
     /// The beginning of the event that has not ended yet.
     open: BytesMut,
+    /// From the event on that may be the last: what waits for the end to be sure.
+    held: Option<BytesMut>,
+    has_begun: bool,
 }
 
 enum Pieces {
@@ -44,10 +54,26 @@ pub(crate) enum Step {
 }
 
 impl AnswerStream {
-    /// Reads the body of an upstream's answer; `codings` are undone on the way.
-    pub(crate) fn new(body: UpstreamBody, codings: Vec<Coding>) -> Self {
+    /// Reads the body of an upstream's answer in `dialect`; `codings` are undone on the way. The client takes it in `form`, written
+    /// anew where it is not forwarded as it comes.
+    pub(crate) fn new(
+        body: UpstreamBody,
+        codings: Vec<Coding>,
+        dialect: Dialect,
+        form: Form,
+        rewrite: Option<Rewrite>,
+    ) -> Self {
         let pieces = codings.into_iter().rev().fold(Pieces::Plain(body), Pieces::decoded);
-        Self { pieces, decoder: sse::Decoder::default(), reader: UsageReader::default(), open: BytesMut::new() }
+        Self {
+            pieces,
+            decoder: sse::Decoder::default(),
+            reader: StreamReader::new(dialect),
+            form,
+            rewrite,
+            open: BytesMut::new(),
+            held: None,
+            has_begun: false,
+        }
     }
 
     /// The next events. Cancel-safe.
@@ -59,7 +85,7 @@ impl AnswerStream {
         Poll::Ready(match ready!(self.pieces.poll_piece(cx)) {
             Some(Ok(piece)) => self.take(piece),
             Some(Err(_)) => Step::Broken,
-            None => Step::End,
+            None => self.end(),
         })
     }
 
@@ -74,6 +100,11 @@ impl AnswerStream {
         self.reader.content_seen()
     }
 
+    /// Whether the answer is whole unless more of it comes.
+    pub(crate) const fn may_be_whole(&self) -> bool {
+        self.held.is_some()
+    }
+
     /// How it ended in its own words, if it has.
     pub(crate) const fn ending(&self) -> Option<&Ending> {
         self.reader.ending()
@@ -84,29 +115,90 @@ impl AnswerStream {
         self.reader.reading()
     }
 
+    /// `refusal` as what the client hears last of this stream.
+    pub(crate) fn last_words(&self, refusal: &Refusal, id: &RequestId) -> Bytes {
+        let has_begun = self.rewrite.as_ref().map_or(self.has_begun, Rewrite::has_begun);
+        self.form.last_words(refusal, id, has_begun)
+    }
+
+    /// Nothing more comes: the answer is whole where its dialect says so, and else was cut.
+    pub(crate) fn end(&mut self) -> Step {
+        match self.reader.end_of_transport() {
+            Some(Ending::Whole) => {
+                let held = self.held.take().unwrap_or_default();
+                Step::Events { before: Bytes::new(), terminal: Some(self.closed(held)) }
+            }
+            Some(Ending::Failed(_)) | None => Step::End,
+        }
+    }
+
     fn take(&mut self, piece: Bytes) -> Step {
+        if self.rewrite.is_some() { self.take_anew(&piece) } else { self.take_as_it_is(piece) }
+    }
+
+    /// Events that pass as bytes: only where they begin and end is looked at.
+    fn take_as_it_is(&mut self, piece: Bytes) -> Step {
         let open_start = self.decoder.position() - self.open.len() as u64;
-        let (reader, mut terminal_start) = (&mut self.reader, None);
-        let decoded = self.decoder.push(&piece, |event| {
-            if reader.read(&event).is_terminal() {
-                terminal_start.get_or_insert(event.start);
+        let (reader, mut turn) = (&mut self.reader, Turn::default());
+        let decoded = self.decoder.push(&piece, |event| turn.take(reader.read(&event), event.start));
+        if decoded.is_err() {
+            return Step::Broken;
+        }
+        let whole = in_memory(self.decoder.open_start() - open_start);
+        if whole == 0 {
+            self.open.extend_from_slice(&piece);
+            return Step::Events { before: Bytes::new(), terminal: None };
+        }
+        let mut events = self.join(piece);
+        self.open.extend_from_slice(&events.split_off(whole));
+        let hold_from = turn.hold_from.map(|start| in_memory(start - open_start));
+        self.sort(events, hold_from, &turn)
+    }
+
+    /// Events that are written anew, one by one.
+    fn take_anew(&mut self, piece: &Bytes) -> Step {
+        let (reader, mut turn, mut out) = (&mut self.reader, Turn::default(), Vec::new());
+        let Some(rewrite) = &mut self.rewrite else { return Step::Broken };
+        let decoded = self.decoder.push(piece, |event| {
+            if !turn.is_over {
+                let meaning = reader.read(&event);
+                turn.take(meaning, out.len() as u64);
+                rewrite.event(&event, meaning, &mut out);
             }
         });
         if decoded.is_err() {
             return Step::Broken;
         }
-        let whole = usize::try_from(self.decoder.open_start() - open_start).expect("an event fits the memory it is in");
-        if whole == 0 {
-            self.open.extend_from_slice(&piece);
-            return Step::Events { before: Bytes::new(), terminal: None };
+        let hold_from = turn.hold_from.map(in_memory);
+        self.sort(out.into(), hold_from, &turn)
+    }
+
+    /// Sorts whole events into what the client gets at once, what is held from `hold_from` on, and the end.
+    fn sort(&mut self, mut events: Bytes, hold_from: Option<usize>, turn: &Turn) -> Step {
+        let released = if turn.goes_on { self.held.take() } else { None };
+        if let Some(held) = &mut self.held {
+            held.extend_from_slice(&std::mem::take(&mut events));
+        } else if let Some(at) = hold_from {
+            self.held = Some(BytesMut::from(&events.split_off(at)[..]));
         }
-        let mut before = self.join(piece);
-        self.open.extend_from_slice(&before.split_off(whole));
-        let terminal = terminal_start.map(|start| {
-            let at = usize::try_from(start - open_start).expect("an event fits the memory it is in");
-            before.split_off(at)
-        });
-        Step::Events { before, terminal }
+        let before = match released {
+            Some(mut released) => {
+                released.extend_from_slice(&events);
+                released.freeze()
+            }
+            None => events,
+        };
+        self.has_begun |= !before.is_empty();
+        let last = if turn.is_over { self.held.take() } else { None };
+        Step::Events { before, terminal: last.map(|last| self.closed(last)) }
+    }
+
+    /// The last bytes with what closes the stream behind them.
+    fn closed(&mut self, last: BytesMut) -> Bytes {
+        let Some(rewrite) = &mut self.rewrite else { return last.freeze() };
+        let mut last = last.to_vec();
+        rewrite.close(&mut last);
+        last.into()
     }
 
     /// The open event's beginning with `piece` behind it.
@@ -117,6 +209,35 @@ impl AnswerStream {
         self.open.extend_from_slice(&piece);
         self.open.split().freeze()
     }
+}
+
+/// What the events of one piece come to.
+#[derive(Debug, Default)]
+struct Turn {
+    /// Where the event begins from which on all is held.
+    hold_from: Option<u64>,
+    /// Whether more of the answer came behind what was held.
+    goes_on: bool,
+    /// Whether the answer has ended.
+    is_over: bool,
+}
+
+impl Turn {
+    fn take(&mut self, meaning: Meaning, start: u64) {
+        match meaning {
+            Meaning::Content => (self.hold_from, self.goes_on) = (None, true),
+            Meaning::Finish | Meaning::End | Meaning::Failure => {
+                self.hold_from.get_or_insert(start);
+                self.is_over |= meaning.is_terminal();
+            }
+            Meaning::Aside | Meaning::UsageOnly | Meaning::Garbage => {}
+        }
+    }
+}
+
+/// A length of bytes that are in memory.
+fn in_memory(bytes: u64) -> usize {
+    usize::try_from(bytes).expect("an event fits the memory it is in")
 }
 
 impl Pieces {

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use domain::{FailureKind, Timestamp};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use protocol::{
-    BodyReading, Refusal, UpstreamError, UpstreamErrorKind, anthropic,
+    BodyReading, Operation, Refusal, UpstreamError, UpstreamErrorKind,
     headers::{Body, forwards_response_header},
+    openai,
 };
 use scheduling::{Failure, ProviderReset};
 use std::time::Duration;
@@ -24,12 +25,14 @@ const RETRY_HEADERS: [(&str, ResetForm); 2] =
 
 /// Headers that say when one of the account's limits is whole again. They stand on every answer: what they say counts for a
 /// 429, of the limits that are used up.
-const LIMIT_HEADERS: [LimitHeader; 5] = [
+const LIMIT_HEADERS: [LimitHeader; 7] = [
     LimitHeader { reset: "anthropic-ratelimit-unified-reset", form: ResetForm::UnixSeconds, remaining: None },
     LimitHeader::of("anthropic-ratelimit-requests-reset", "anthropic-ratelimit-requests-remaining"),
     LimitHeader::of("anthropic-ratelimit-tokens-reset", "anthropic-ratelimit-tokens-remaining"),
     LimitHeader::of("anthropic-ratelimit-input-tokens-reset", "anthropic-ratelimit-input-tokens-remaining"),
     LimitHeader::of("anthropic-ratelimit-output-tokens-reset", "anthropic-ratelimit-output-tokens-remaining"),
+    LimitHeader::in_units("x-ratelimit-reset-requests", "x-ratelimit-remaining-requests"),
+    LimitHeader::in_units("x-ratelimit-reset-tokens", "x-ratelimit-remaining-tokens"),
 ];
 
 /// What a client waits at least after a 429: Codex gives up, and Claude Code guesses, where one names no time.
@@ -58,6 +61,8 @@ enum ResetForm {
     UnixSeconds,
     /// As it says.
     Rfc3339,
+    /// A span from now with units, `1s`, `6m0s`, `120ms`: OpenAI's.
+    Units,
 }
 
 /// Whether another account may do better.
@@ -82,19 +87,22 @@ pub(crate) struct Refused<'a> {
     pub(crate) status: StatusCode,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: Bytes,
+    /// What was asked: says in which dialect the body is.
+    pub(crate) operation: Operation,
     /// Where it came from: words that tell it are not passed on.
     pub(crate) destination: &'a Destination,
 }
 
 /// Judges an answer with a status other than 2xx.
 pub(crate) fn judge_status(refused: Refused<'_>, now: Timestamp) -> Verdict {
-    let error = match anthropic::read_body(&refused.body) {
+    let error = match protocol::read_body(refused.operation, &refused.body) {
         BodyReading::Error(error) => Some(error),
         BodyReading::Answer(_) | BodyReading::Garbage => None,
     };
     let status = refused.status.as_u16();
     let kind = kind_of(status, error.as_ref());
-    let failure = Failure { kind, status: Some(status), reset: reset(kind, refused.headers, now) };
+    let told = error.as_ref().and_then(|error| error.retry_after);
+    let failure = Failure { kind, status: Some(status), reset: reset(kind, refused.headers, told, now) };
     let told = match kind {
         FailureKind::Credential | FailureKind::Quota | FailureKind::Broken => in_our_words(kind).into(),
         _ => pass_on(refused, error.is_some(), &failure, now),
@@ -151,10 +159,14 @@ fn kind_of(status: u16, error: Option<&UpstreamError>) -> FailureKind {
     let is_spent = |error: &UpstreamError| {
         error.kind == UpstreamErrorKind::Billing || error.message.to_ascii_lowercase().contains(CREDIT_SPENT)
     };
+    let is = |kind: UpstreamErrorKind| error.is_some_and(|error| error.kind == kind);
     match status {
         401 | 403 => FailureKind::Credential,
         402 => FailureKind::Quota,
-        400 if error.is_some_and(is_spent) => FailureKind::Quota,
+        400 | 429 if error.is_some_and(is_spent) => FailureKind::Quota,
+        // Gemini tells a wrong key so.
+        400 if is(UpstreamErrorKind::Authentication) => FailureKind::Credential,
+        500..=599 if is(UpstreamErrorKind::Overloaded) && status != 503 => FailureKind::Overloaded,
         408 | 504 => FailureKind::Timeout,
         429 => FailureKind::RateLimit,
         529 => FailureKind::Overloaded,
@@ -166,12 +178,13 @@ fn kind_of(status: u16, error: Option<&UpstreamError>) -> FailureKind {
 }
 
 /// When the provider says that the limit ends.
-fn reset(kind: FailureKind, headers: &HeaderMap, now: Timestamp) -> Option<ProviderReset> {
+fn reset(kind: FailureKind, headers: &HeaderMap, told: Option<Duration>, now: Timestamp) -> Option<ProviderReset> {
     let read = |source: &'static str, form: ResetForm| {
         let at = form.read(text(headers, source)?, now)?;
         (at > now).then_some(ProviderReset { at, source })
     };
-    let retry = RETRY_HEADERS.into_iter().find_map(|(source, form)| read(source, form));
+    let told = || told.map(|span| ProviderReset { at: now.plus(span), source: "error" });
+    let retry = RETRY_HEADERS.into_iter().find_map(|(source, form)| read(source, form)).or_else(told);
     let used_up = || LIMIT_HEADERS.iter().filter(|limit| limit.is_used_up(headers));
     match kind {
         // Whole again is what has all its used up limits whole again.
@@ -191,6 +204,10 @@ impl LimitHeader {
         Self { reset, form: ResetForm::Rfc3339, remaining: Some(remaining) }
     }
 
+    const fn in_units(reset: &'static str, remaining: &'static str) -> Self {
+        Self { reset, form: ResetForm::Units, remaining: Some(remaining) }
+    }
+
     fn is_used_up(&self, headers: &HeaderMap) -> bool {
         let remaining = self.remaining.and_then(|name| text(headers, name));
         remaining.is_none_or(|count| count == "0")
@@ -207,6 +224,7 @@ impl ResetForm {
             },
             Self::UnixSeconds => value.parse::<i64>().ok()?.checked_mul(1000).map(Timestamp::from_ms),
             Self::Rfc3339 => Timestamp::parse_rfc3339(value),
+            Self::Units => openai::span(value).map(|span| now.plus(span)),
         }
     }
 }
@@ -240,7 +258,7 @@ pub(crate) fn answer_headers(headers: &HeaderMap, from: &Destination) -> HeaderM
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::{AuthScheme, HttpEndpoint, Sealed};
+    use domain::{AccountSettings, AuthScheme, HttpEndpoint, Sealed};
     use secrecy::SecretString;
 
     const NOW: Timestamp = Timestamp::from_ms(1_795_427_400_000);
@@ -250,7 +268,8 @@ mod tests {
         let headers: HeaderMap = map.collect();
         let status = StatusCode::from_u16(status).expect("a status");
         let body = Bytes::from_static(body.as_bytes());
-        judge_status(Refused { status, headers: &headers, body, destination: &destination() }, NOW)
+        let (operation, destination) = (Operation::Messages, &destination());
+        judge_status(Refused { status, headers: &headers, body, operation, destination }, NOW)
     }
 
     fn destination() -> Destination {
@@ -260,7 +279,8 @@ mod tests {
             api_key: Sealed::from_envelope(String::new()),
             auth: AuthScheme::ApiKeyHeader,
         };
-        Destination::new(&endpoint, &SecretString::from("sk-up")).expect("a destination")
+        let open = |_: &'static str, _: &Sealed| Ok(SecretString::from("sk-up"));
+        Destination::new(&AccountSettings::ClaudeConsole(endpoint), &open).expect("a destination")
     }
 
     fn seconds(verdict: &Verdict) -> Option<(u64, &'static str)> {

@@ -7,7 +7,7 @@ use http::{Method, Request};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use store::{
-    Audit, AuditEntry, StoreError,
+    Audit, AuditEntry, Store, StoreError,
     audit::{AuditOutcome, AuditPage, AuditQuery},
     error::StoreFailure,
 };
@@ -462,9 +462,11 @@ impl Audit for Filling {
 
 /// Makes a key while the log takes so many entries; gives the answer, the keys there are, and what the log holds.
 async fn with_room_for(left: u32) -> (Reply, u64, Vec<AuditOutcome>) {
-    let log = store::memory::store().audit;
-    let filling = Filling { log: Arc::clone(&log), left: parking_lot::Mutex::new(left) };
-    let plane = Plane::with(|store| store.audit = Arc::new(filling)).await.opened_locally();
+    let filled = |store: &mut Store| {
+        let log = Arc::clone(&store.audit);
+        store.audit = Arc::new(Filling { log, left: parking_lot::Mutex::new(left) });
+    };
+    let plane = Plane::with(filled).await.opened_locally();
     let reply = plane.send(request(Method::POST, "/admin/api-keys", None, Some(&json!({"name": "k"})))).await;
     let keys = plane.store.records.count(store::Family::ApiKey, &[]).await.expect("a count");
     let outcomes = entries(&plane).await.into_iter().map(|entry| entry.outcome).collect();

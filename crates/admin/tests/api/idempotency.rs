@@ -35,7 +35,7 @@ async fn count(plane: &Plane, family: Family) -> u64 {
 #[tokio::test]
 async fn the_same_request_is_done_once_and_answered_the_same_on_every_node() {
     let plane = Plane::new().await;
-    let other = plane.another_node(|_| ());
+    let other = plane.another_node(|_| ()).await;
     let operator = plane.caller(Role::Operator).await;
     let first = post(&plane, &operator, KEYS, "k1", json!({"name": "a"})).await;
     assert!(!is_replayed(&first));
@@ -119,7 +119,7 @@ async fn a_refusal_is_given_again_too_and_whoever_may_do_it_no_longer_gets_nothi
 async fn what_is_kept_is_sealed() {
     let (plane, kept) = (Plane::new().await, Arc::new(parking_lot::Mutex::new(Vec::new())));
     let listening = Listening { port: Arc::clone(&plane.store.idempotency), heard: Arc::clone(&kept) };
-    let node = plane.another_node(|store| store.idempotency = Arc::new(listening));
+    let node = plane.another_node(|store| store.idempotency = Arc::new(listening)).await;
     let owner = plane.caller(Role::Owner).await;
     let made = post(&node, &owner, KEYS, "key-of-a-client", json!({"name": "a"})).await.expect(201);
     let body = json!({"current_password": PASSWORD, "new_password": "a longer horse"});
@@ -196,10 +196,10 @@ impl Locks for Slow {
     }
 }
 
-fn slow_node(plane: &Plane) -> (Plane, Arc<Slow>) {
+async fn slow_node(plane: &Plane) -> (Plane, Arc<Slow>) {
     let locks = Arc::clone(&plane.store.locks);
     let slow = Arc::new(Slow { locks, asked: Semaphore::new(0), free: Semaphore::new(0) });
-    (plane.another_node(|store| store.locks = Arc::clone(&slow) as _), slow)
+    (plane.another_node(|store| store.locks = Arc::clone(&slow) as _).await, slow)
 }
 
 fn token() -> Value {
@@ -209,7 +209,7 @@ fn token() -> Value {
 #[tokio::test]
 async fn while_a_node_works_on_it_the_others_say_to_wait() {
     let plane = Plane::new().await;
-    let (node, slow) = slow_node(&plane);
+    let (node, slow) = slow_node(&plane).await;
     let owner = plane.caller(Role::Owner).await;
     let meanwhile = async {
         slow.asked.acquire().await.expect("open").forget();
@@ -227,7 +227,7 @@ async fn while_a_node_works_on_it_the_others_say_to_wait() {
 #[tokio::test]
 async fn a_client_that_leaves_in_between_finds_the_answer_when_it_comes_back() {
     let plane = Plane::new().await;
-    let (node, slow) = slow_node(&plane);
+    let (node, slow) = slow_node(&plane).await;
     let owner = plane.caller(Role::Owner).await;
     {
         let asked = post(&node, &owner, TOKENS, "k1", token());
@@ -253,7 +253,7 @@ async fn a_client_that_leaves_in_between_finds_the_answer_when_it_comes_back() {
 #[tokio::test]
 async fn a_node_that_dies_in_between_is_waited_for_a_minute() {
     let plane = Plane::new().await;
-    let (node, slow) = slow_node(&plane);
+    let (node, slow) = slow_node(&plane).await;
     let owner = plane.caller(Role::Owner).await;
     let stuck = post(&node, &owner, TOKENS, "k1", token());
     let meanwhile = async {
@@ -273,7 +273,7 @@ async fn a_node_that_dies_in_between_is_waited_for_a_minute() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_requests_side_by_side_on_two_nodes_one_is_done() {
     let plane = Plane::new().await;
-    let other = plane.another_node(|_| ());
+    let other = plane.another_node(|_| ()).await;
     let operator = plane.caller(Role::Operator).await;
     let send = |number: usize| {
         let node = if number.is_multiple_of(2) { &plane } else { &other };
@@ -292,7 +292,7 @@ async fn an_answer_that_does_not_open_any_more_is_told_so() {
     let operator = plane.caller(Role::Operator).await;
     post(&plane, &operator, KEYS, "k1", json!({"name": "a"})).await.expect(201);
     let other_key = Arc::new(Keyring::new(&EncryptionKey::generate(), &[]));
-    let rotated = Plane { keyring: other_key, ..plane.another_node(|_| ()) }.another_node(|_| ());
+    let rotated = Plane { keyring: other_key, ..plane.another_node(|_| ()).await }.another_node(|_| ()).await;
     let again = post(&rotated, &operator, KEYS, "k1", json!({"name": "a"})).await;
     assert_eq!((again.status.as_u16(), again.refusal().0), (409, "conflict"));
     assert_eq!(count(&plane, Family::ApiKey).await, 1);
@@ -302,7 +302,7 @@ async fn an_answer_that_does_not_open_any_more_is_told_so() {
 async fn a_failure_is_not_kept() {
     let plane = Plane::new().await;
     let failing = Arc::new(Failing);
-    let node = plane.another_node(|store| store.locks = failing);
+    let node = plane.another_node(|store| store.locks = failing).await;
     let owner = plane.caller(Role::Owner).await;
     post(&node, &owner, TOKENS, "k1", token()).await.expect(503);
     let next = post(&plane, &owner, TOKENS, "k1", token()).await;

@@ -32,7 +32,7 @@ async fn names(caller: &Caller<'_>, query: &str) -> String {
     page["items"].as_array().expect("items").iter().map(|key| key["name"].as_str().expect("a name")).collect()
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn keys_are_ordered_by_last_use_and_by_rated_cost_page_after_page() {
     let plane = Plane::new().await;
     let operator = plane.caller(Role::Operator).await;
@@ -67,7 +67,7 @@ async fn keys_are_ordered_by_last_use_and_by_rated_cost_page_after_page() {
     assert_eq!(names(&operator, "order=last_used").await, "bdac");
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn keys_are_found_by_a_model_that_they_used_in_some_days() {
     let plane = Plane::new().await;
     let operator = plane.caller(Role::Operator).await;

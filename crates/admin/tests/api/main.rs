@@ -1,4 +1,6 @@
-//! The control plane as its clients see it: the whole router over the store in memory, called without a socket.
+//! The control plane as its clients see it: the whole router, called without a socket. Here over the store in memory; beside the
+//! engines, which this crate must not see, the same tests run over SQLite and over Redis
+//! (`claude-relay/tests/admin_sqlite`, `admin_redis`).
 
 mod account_groups;
 mod accounts;
@@ -9,6 +11,7 @@ mod audit;
 mod bindings;
 mod books;
 mod document;
+mod engine;
 mod fuzz;
 mod idempotency;
 mod key_batches;
@@ -18,6 +21,7 @@ mod local;
 mod plane;
 mod platforms;
 mod prices;
+mod probes;
 mod rates;
 mod reveal;
 mod roles;
@@ -30,3 +34,15 @@ mod totp;
 mod trends;
 mod usage;
 mod users;
+
+#[test]
+fn the_programs_over_the_engines_run_every_file_of_these_tests() {
+    let modules = |text: &'static str| text.lines().filter(|line| line.starts_with("mod ")).collect::<Vec<_>>();
+    let here = modules(include_str!("main.rs"));
+    for there in [
+        include_str!("../../../claude-relay/tests/admin_redis/main.rs"),
+        include_str!("../../../claude-relay/tests/admin_sqlite/main.rs"),
+    ] {
+        assert_eq!(modules(there), here);
+    }
+}

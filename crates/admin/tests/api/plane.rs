@@ -1,6 +1,6 @@
-//! A control plane for one test: store in memory, a clock that stands still, an administrator of each role.
+//! A control plane for one test: a store of this program's engine, a clock that stands still, an administrator of each role.
 
-use crate::books::TestBooks;
+use crate::{books::TestBooks, engine::TestStore};
 use accounting::PriceTable;
 use admin::{AdminState, FileSize, SettingInForce, SystemFacts, TrustedHops};
 use axum::{
@@ -38,6 +38,8 @@ static PASSWORD_HASH: LazyLock<String> =
 pub(crate) struct Plane {
     pub(crate) router: Router,
     pub(crate) store: Store,
+    /// What the ports of the store live on.
+    pub(crate) kept: TestStore,
     pub(crate) clock: ManualClock,
     pub(crate) keyring: Arc<Keyring>,
     /// Administrators whose password was changed, as the hook was told.
@@ -68,7 +70,8 @@ impl Plane {
 
     /// The same, over a store that was changed before.
     pub(crate) async fn with(change: impl FnOnce(&mut Store)) -> Self {
-        let (mut store, clock) = (store::memory::store(), ManualClock::default());
+        let (kept, clock) = (TestStore::fresh().await, ManualClock::default());
+        let mut store = kept.ports();
         change(&mut store);
         let keyring = Arc::new(Keyring::new(&EncryptionKey::generate(), &[]));
         let changed = Arc::new(Mutex::new(Vec::new()));
@@ -84,16 +87,17 @@ impl Plane {
             store.records.add(&admin).await.expect("added");
         }
         let router = admin::router(state(&store, &clock, &keyring, &changed));
-        Self { router, store, clock, keyring, changed }
+        Self { router, store, kept, clock, keyring, changed }
     }
 
     /// Another node on the same store, which it is given as `change` leaves it.
-    pub(crate) fn another_node(&self, change: impl FnOnce(&mut Store)) -> Self {
-        let mut store = self.store.clone();
+    pub(crate) async fn another_node(&self, change: impl FnOnce(&mut Store)) -> Self {
+        let kept = self.kept.of_another_node().await;
+        let mut store = kept.ports();
         change(&mut store);
         let (clock, keyring, changed) = (self.clock.clone(), Arc::clone(&self.keyring), Arc::clone(&self.changed));
         let router = admin::router(state(&store, &clock, &keyring, &changed));
-        Self { router, store, clock, keyring, changed }
+        Self { router, store, kept, clock, keyring, changed }
     }
 
     /// The same as the operator on this machine reaches it.
@@ -216,7 +220,7 @@ fn state(store: &Store, clock: &ManualClock, keyring: &Arc<Keyring>, changed: &A
         system: Arc::new(move || SystemFacts {
             version: "0.1.0".to_owned(),
             started_at,
-            store_engine: "memory".to_owned(),
+            store_engine: "test".to_owned(),
             schema_version: 1,
             store_id: "test".to_owned(),
             store_warnings: Vec::new(),

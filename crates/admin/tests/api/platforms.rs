@@ -262,7 +262,7 @@ async fn a_field_that_is_malformed_is_named() {
         ("claude-console", "auth", json!("x-goog-api-key")),
         ("openai-responses", "auth", json!("api-key")),
         ("azure-openai", "auth", json!("x-api-key")),
-        ("azure-openai", "api_version", json!("v1")),
+        ("azure-openai", "api_version", json!("v2")),
         ("azure-openai", "deployment", json!("a/b")),
         ("droid", "api_keys", json!([])),
         ("droid", "api_keys", json!(["a", "b c"])),

@@ -20,7 +20,7 @@ async fn the_installation_is_described_with_what_it_holds() {
     let expected = json!({
         "version": "0.1.0", "started_at": "2026-11-23T09:30:00.000Z", "uptime_seconds": 90,
         "now": "2026-11-23T09:31:30.000Z", "time_zone": "UTC", "today": "2026-11-23",
-        "store": {"engine": "memory", "schema_version": 1, "id": "test", "warnings": [], "files": [{"name": "relay.db", "bytes": 4096}]},
+        "store": {"engine": "test", "schema_version": 1, "id": "test", "warnings": [], "files": [{"name": "relay.db", "bytes": 4096}]},
         "journal_waiting": 0, "counts": {"api_keys": 1, "accounts": 0, "administrators": 3},
     });
     assert_eq!(system, expected);

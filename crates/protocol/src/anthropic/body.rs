@@ -68,7 +68,10 @@ mod tests {
     #[test]
     fn an_error_body_has_its_kind_and_message() {
         let read = error(r#"{"type":"error","error":{"type":"overloaded_error","message":"Over\u006coaded"}}"#);
-        assert_eq!(read, UpstreamError { kind: UpstreamErrorKind::Overloaded, message: "Overloaded".to_owned() });
+        assert_eq!(
+            read,
+            UpstreamError { kind: UpstreamErrorKind::Overloaded, message: "Overloaded".to_owned(), retry_after: None }
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Reads of a Messages request what routing needs. What the upstream alone must judge is not judged here.
 
 use crate::{
-    scan::{END_USER_BYTES_MAX, EndUser, MODEL_BYTES_MAX, Scan, ScanError},
-    skim::{Members, Value},
+    scan::{END_USER_BYTES_MAX, EndUser, PathModel, Scan, ScanError, model_of, pick, wants_stream},
+    skim::Value,
     tariff::Tariff,
 };
 
@@ -12,73 +12,27 @@ use crate::{
 ///
 /// When the body is no JSON object, names no model, has one of the fields read here twice, or has a `stream` that is
 /// neither a boolean nor null.
-pub fn scan(body: &[u8]) -> Result<Scan, ScanError> {
-    let mut fields = Fields::default();
+pub fn scan(body: &[u8], in_path: Option<&PathModel>) -> Result<Scan, ScanError> {
+    let [model, stream, max_tokens, metadata, tier, speed, geo] =
+        pick(body, ["model", "stream", "max_tokens", "metadata", "service_tier", "speed", "inference_geo"])?;
     let mut tariff = Tariff::default();
-    for member in Members::of(body) {
-        let member = member?;
-        if let Some((field, slot)) = fields.slot_mut(&member.key)
-            && slot.replace(member.value).is_some()
-        {
-            return Err(ScanError::Repeated { field });
-        }
-    }
-    for (key, value) in
-        [("service_tier", fields.service_tier), ("speed", fields.speed), ("inference_geo", fields.inference_geo)]
-    {
+    for (key, value) in [("service_tier", tier), ("speed", speed), ("inference_geo", geo)] {
         if let Some(value) = value {
             tariff.take(key.as_bytes(), &value);
         }
     }
-    let model = fields.model.ok_or(ScanError::Missing { field: "model" })?;
+    let (model, model_range) = model_of(model.as_ref(), in_path)?;
+    let end_user = metadata.as_ref().map(end_user).transpose()?.flatten();
     Ok(Scan {
-        model: model_name(&model)?,
-        model_range: model.range(),
-        stream: wants_stream(fields.stream.as_ref())?,
-        max_tokens: fields.max_tokens.as_ref().and_then(Value::count),
-        end_user: fields.metadata.as_ref().map(end_user).transpose()?.flatten(),
+        model,
+        model_range,
+        stream: wants_stream(stream.as_ref())? || in_path.is_some_and(|path| path.stream),
+        max_tokens: max_tokens.as_ref().and_then(Value::count),
+        session: end_user.as_ref().map(|user| user.session.as_ref().unwrap_or(&user.id).clone()),
+        end_user,
         tariff,
+        usage_edit: None,
     })
-}
-
-/// The top-level fields that are read.
-#[derive(Default)]
-struct Fields<'a> {
-    model: Option<Value<'a>>,
-    stream: Option<Value<'a>>,
-    max_tokens: Option<Value<'a>>,
-    metadata: Option<Value<'a>>,
-    service_tier: Option<Value<'a>>,
-    speed: Option<Value<'a>>,
-    inference_geo: Option<Value<'a>>,
-}
-
-impl<'a> Fields<'a> {
-    fn slot_mut(&mut self, key: &[u8]) -> Option<(&'static str, &mut Option<Value<'a>>)> {
-        match key {
-            b"model" => Some(("model", &mut self.model)),
-            b"stream" => Some(("stream", &mut self.stream)),
-            b"max_tokens" => Some(("max_tokens", &mut self.max_tokens)),
-            b"metadata" => Some(("metadata", &mut self.metadata)),
-            b"service_tier" => Some(("service_tier", &mut self.service_tier)),
-            b"speed" => Some(("speed", &mut self.speed)),
-            b"inference_geo" => Some(("inference_geo", &mut self.inference_geo)),
-            _ => None,
-        }
-    }
-}
-
-fn model_name(value: &Value<'_>) -> Result<String, ScanError> {
-    let name = value.short_text(MODEL_BYTES_MAX).filter(|name| !name.is_empty());
-    name.ok_or(ScanError::Unfit { field: "model", expected: "a string of 1 to 256 bytes" })
-}
-
-fn wants_stream(value: Option<&Value<'_>>) -> Result<bool, ScanError> {
-    match value {
-        None => Ok(false),
-        Some(value) if value.is_null() => Ok(false),
-        Some(value) => value.boolean().ok_or(ScanError::Unfit { field: "stream", expected: "a boolean" }),
-    }
 }
 
 fn end_user(metadata: &Value<'_>) -> Result<Option<EndUser>, ScanError> {
@@ -100,12 +54,12 @@ mod tests {
     use super::*;
 
     fn refused(body: &str) -> ScanError {
-        scan(body.as_bytes()).expect_err(body)
+        scan(body.as_bytes(), None).expect_err(body)
     }
 
     #[test]
     fn an_escaped_key_is_the_key_and_an_escaped_name_the_name() {
-        let read = scan(br#"{"mod\u0065l":"claude\u002dopus","stream":null}"#).expect("a request");
+        let read = scan(br#"{"mod\u0065l":"claude\u002dopus","stream":null}"#, None).expect("a request");
         assert_eq!((read.model.as_str(), read.stream), ("claude-opus", false));
     }
 
@@ -124,7 +78,7 @@ mod tests {
     #[test]
     fn the_model_of_a_nested_object_is_not_the_model() {
         let body = r#"{"tools":[{"model":"b","x":"}]\"\\"}],"metadata":{"model":"c"},"model":"a"}"#;
-        assert_eq!(scan(body.as_bytes()).expect("a request").model, "a");
+        assert_eq!(scan(body.as_bytes(), None).expect("a request").model, "a");
         assert_eq!(refused(r#"{"x":{"model":"b"}}"#), ScanError::Missing { field: "model" });
     }
 
@@ -166,7 +120,7 @@ mod tests {
     #[test]
     fn what_only_the_upstream_can_judge_is_left_to_it() {
         let body = r#"{"model":"a","max_tokens":"many","metadata":[],"speed":1,"temperature":9}"#;
-        let read = scan(body.as_bytes()).expect("a request");
+        let read = scan(body.as_bytes(), None).expect("a request");
         assert_eq!((read.max_tokens, read.end_user, read.tariff), (None, None, Tariff::default()));
     }
 
@@ -174,13 +128,13 @@ mod tests {
     fn a_deep_document_does_not_overflow_the_stack() {
         let depth = 2_000_000;
         let body = format!(r#"{{"x":{}{},"model":"a"}}"#, "[".repeat(depth), "]".repeat(depth));
-        assert_eq!(scan(body.as_bytes()).expect("a request").model, "a");
+        assert_eq!(scan(body.as_bytes(), None).expect("a request").model, "a");
     }
 
     #[test]
     fn what_changes_the_price_is_read() {
         let body = r#"{"model":"a","speed":"fast","service_tier":"auto","inference_geo":"us","max_tokens":1e3}"#;
-        let read = scan(body.as_bytes()).expect("a request");
+        let read = scan(body.as_bytes(), None).expect("a request");
         let texts = [read.tariff.speed, read.tariff.service_tier, read.tariff.inference_geo];
         assert_eq!(texts, ["fast", "auto", "us"].map(|text| Some(text.to_owned())));
         assert_eq!(read.max_tokens, Some(1000));

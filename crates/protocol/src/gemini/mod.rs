@@ -1,3 +1,12 @@
-//! Gemini `generateContent`: what only this dialect has.
+//! Gemini `generateContent`, `streamGenerateContent` and `countTokens`: what only this dialect has.
+//!
+//! Source: the provider's API reference (Generating content, Tokens, Models; google.rpc.Status) and what its clients were seen to do.
+//! Code Assist wraps the same documents: the request in `request`, the answer in `response`.
 
+mod error;
+mod read;
 pub(crate) mod refusal;
+mod scan;
+
+pub use read::{GeminiReader, read_content, unwrapped};
+pub use scan::scan;

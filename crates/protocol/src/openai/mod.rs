@@ -1,3 +1,16 @@
-//! OpenAI Chat Completions and Responses: what only these dialects have.
+//! OpenAI Chat Completions, Responses and Embeddings: what only these dialects have.
+//!
+//! Source: the provider's API reference (Chat Completions, Responses, Embeddings, their streaming events, error codes) and what its
+//! clients were seen to do.
 
+mod chat;
+mod counts;
+mod error;
 pub(crate) mod refusal;
+mod responses;
+mod scan;
+
+pub use chat::{ChatReader, read_chat, read_embeddings};
+pub use error::span;
+pub use responses::{ResponsesReader, read_response};
+pub use scan::{scan_chat, scan_responses};

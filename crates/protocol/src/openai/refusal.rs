@@ -2,6 +2,7 @@
 
 use crate::refusal::Facts;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 #[derive(Serialize)]
 struct Envelope<'a> {
@@ -46,6 +47,16 @@ pub(crate) fn responses_event(facts: &Facts<'_>) -> String {
     let event = ErrorEvent { r#type: "error", code, message: &facts.message, param: None, request_id };
     let json = serde_json::to_string(&event).expect("texts and numbers are always JSON");
     format!("event: error\ndata: {json}\n\n")
+}
+
+/// An error document as the data of a Responses stream's `error` event, whose members are the error's own.
+pub(crate) fn as_responses_error(document: &[u8]) -> Vec<u8> {
+    let document: Value = serde_json::from_slice(document).unwrap_or_default();
+    let error = |name: &str| document["error"][name].clone();
+    let message = if document["error"].is_string() { document["error"].clone() } else { error("message") };
+    json!({"type": "error", "code": error("code"), "message": message, "param": error("param")})
+        .to_string()
+        .into_bytes()
 }
 
 /// Type and code. Never `server_is_overloaded`, which Codex takes for fatal.

@@ -19,7 +19,7 @@ macro_rules! codes {
     };
 }
 
-codes!(kind: AttemptKind { Message = 1, CountTokens = 2, ModelList = 3, AccountTest = 4, });
+codes!(kind: AttemptKind { Message = 1, CountTokens = 2, ModelList = 3, AccountTest = 4, Embeddings = 5, });
 
 codes!(outcome: Outcome { Completed = 1, Truncated = 2, Refused = 3, Abandoned = 4, Crashed = 5, });
 
