@@ -125,7 +125,7 @@ pub(crate) struct AccountDocument {
     pub(super) deployment: Patch<String>,
     /// Of azure-openai: the version of the API; `null`: the client's own, else that of the `v1` API.
     #[serde(default)]
-    #[schema(value_type = Option<String>, pattern = "^([0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?|preview|latest)$",
+    #[schema(value_type = Option<String>, pattern = "^([0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?|v1|preview|latest)$",
         max_length = 32, example = "2024-10-21")]
     pub(super) api_version: Patch<String>,
 }

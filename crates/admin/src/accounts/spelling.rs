@@ -56,16 +56,17 @@ pub(super) fn path(text: &str) -> Result<String, Reason> {
 
 /// Whether calls can be made with these parts, by the code that makes them.
 fn check_destination(base_url: &str, messages_path: Option<&str>) -> Result<(), Reason> {
-    let endpoint = HttpEndpoint {
+    let settings = AccountSettings::ClaudeConsole(HttpEndpoint {
         base_url: base_url.to_owned(),
         messages_path: messages_path.map(str::to_owned),
         api_key: Sealed::from_envelope(String::new()),
         auth: AuthScheme::Bearer,
-    };
-    match Destination::new(&AccountSettings::ClaudeConsole(endpoint), &|_, _| Ok(SecretString::default())) {
-        Ok(_) => Ok(()),
+    });
+    match Destination::new(&settings, &|_, _| Ok(SecretString::default())) {
+        // No credential is looked at here.
+        Ok(_) | Err(DestinationError::Sealed(_) | DestinationError::Credential) => Ok(()),
         Err(DestinationError::Path) => Err("is no path; write it such as /v1/messages".into()),
-        Err(_) => Err(
+        Err(DestinationError::BaseUrl) => Err(
             "is no address of an API; write it such as https://api.anthropic.com, without a user, query or fragment"
                 .into(),
         ),
@@ -149,14 +150,14 @@ pub(super) fn deployment(text: &str) -> Result<String, Reason> {
     }
 }
 
-/// A version of Azure's API: `2024-10-21`, `2025-04-01-preview`, `preview` or `latest`.
+/// A version of Azure's API: `2024-10-21`, `2025-04-01-preview`, or one without a day, `v1`, `preview` or `latest`.
 pub(super) fn api_version(text: &str) -> Result<String, Reason> {
     let text = text.trim();
     let day = text.strip_suffix("-preview").unwrap_or(text);
-    if matches!(text, "preview" | "latest") || is_day(day) {
+    if matches!(text, "v1" | "preview" | "latest") || is_day(day) {
         Ok(text.to_owned())
     } else {
-        Err("is no version of the API; write it such as 2024-10-21, 2025-04-01-preview, preview or latest".into())
+        Err("is no version of the API; write it such as 2024-10-21, 2025-04-01-preview, v1, preview or latest".into())
     }
 }
 
@@ -206,10 +207,10 @@ mod tests {
 
     #[test]
     fn a_version_of_the_api_is_a_day_or_a_word() {
-        for right in ["2024-10-21", "2025-04-01-preview", "preview", "latest"] {
+        for right in ["2024-10-21", "2025-04-01-preview", "v1", "preview", "latest"] {
             assert_eq!(api_version(right).as_deref(), Ok(right));
         }
-        for wrong in ["", "v1", "2024-10", "2024-10-21-beta", "24-10-21", "2024-10-21-", "2024-1o-21", "2024-10-21&x=1"]
+        for wrong in ["", "v2", "2024-10", "2024-10-21-beta", "24-10-21", "2024-10-21-", "2024-1o-21", "2024-10-21&x=1"]
         {
             assert!(api_version(wrong).is_err(), "{wrong:?}");
         }

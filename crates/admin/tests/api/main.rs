@@ -21,6 +21,7 @@ mod local;
 mod plane;
 mod platforms;
 mod prices;
+mod probes;
 mod rates;
 mod reveal;
 mod roles;

@@ -132,6 +132,23 @@ async fn the_examples_of_the_openapi_document_are_accounts_of_every_platform() {
     assert_eq!(platforms.len(), Platform::ALL.len());
 }
 
+#[tokio::test]
+async fn the_manual_s_documents_are_accounts_of_every_platform() {
+    let pages = [include_str!("../../../../docs/accounts.md"), include_str!("../../../../docs/zh/accounts.md")];
+    let [english, chinese] = pages.map(|page| {
+        let blocks = page.lines().filter(|line| line.starts_with("{\"platform\""));
+        blocks.map(|line| serde_json::from_str::<Value>(line).expect("JSON")).collect::<Vec<_>>()
+    });
+    assert_eq!(english, chinese);
+    let plane = Plane::new().await;
+    let operator = plane.caller(Role::Operator).await;
+    let mut platforms = BTreeSet::new();
+    for document in english {
+        platforms.insert(create(&operator, document).await["platform"].to_string());
+    }
+    assert_eq!(platforms.len(), Platform::ALL.len());
+}
+
 /// What an account of the first kind of each platform has when only what is needed is said.
 #[tokio::test]
 async fn what_is_left_out_is_what_is_usual_on_the_platform() {
@@ -262,7 +279,7 @@ async fn a_field_that_is_malformed_is_named() {
         ("claude-console", "auth", json!("x-goog-api-key")),
         ("openai-responses", "auth", json!("api-key")),
         ("azure-openai", "auth", json!("x-api-key")),
-        ("azure-openai", "api_version", json!("v1")),
+        ("azure-openai", "api_version", json!("v2")),
         ("azure-openai", "deployment", json!("a/b")),
         ("droid", "api_keys", json!([])),
         ("droid", "api_keys", json!(["a", "b c"])),

@@ -116,7 +116,7 @@ impl OAuthError {
 
     pub(super) const fn from_send(error: &SendError) -> Self {
         match error {
-            SendError::Connect(_) => Self::NotSent,
+            SendError::Connect(_) | SendError::Proxy(_) => Self::NotSent,
             SendError::Broken(_) | SendError::HeadTimeout => Self::Lost,
         }
     }
