@@ -24,6 +24,9 @@ const AMZ_DATE: &str = "x-amz-date";
 const AMZ_TOKEN: &str = "x-amz-security-token";
 const AMZ_CONTENT: &str = "x-amz-content-sha256";
 
+/// Whoever passes the request on may write it anew.
+const AMZ_TRACE: &str = "x-amzn-trace-id";
+
 /// An access key of AWS. `Debug` shows no secret.
 #[derive(Debug, Clone)]
 pub struct AwsKeys {
@@ -55,7 +58,7 @@ pub enum SignError {
 /// Signs `request` as one of the service `bedrock` in `region` at `now`, with its whole body. What a client may have sent in the
 /// headers of a signature is replaced.
 ///
-/// Signed are `host`, `content-type` and all `x-amz…` headers: what AWS acts on. Other headers may be changed on the way, and
+/// Signed are `host`, `content-type` and all `x-amz…` headers but the trace's: what AWS acts on. Other headers may be changed on the way, and
 /// are not. The path must be as it will be sent; the signature is made over its segments encoded once more, as AWS reads it
 /// (`…-v1:0` as `…-v1%3A0`, `…-v1%3A0` as `…-v1%253A0`).
 ///
@@ -63,7 +66,7 @@ pub enum SignError {
 ///
 /// When the request or the keys cannot be put into a signature; then nothing has been signed.
 pub fn sign(request: &mut Request<Parts>, keys: &AwsKeys, region: &str, now: Timestamp) -> Result<(), SignError> {
-    let instant = Instant::of(now)?;
+    let at = basic_form(now)?;
     let payload = hash_parts(request.body());
     let (host, target) = (host_of(request.uri())?, target_of(request.uri()));
     let method = request.method().clone();
@@ -71,15 +74,15 @@ pub fn sign(request: &mut Request<Parts>, keys: &AwsKeys, region: &str, now: Tim
     headers.remove(AUTHORIZATION);
     headers.remove(AMZ_TOKEN);
     headers.insert(HOST, text(&host)?);
-    headers.insert(AMZ_DATE, text(&instant.long)?);
+    headers.insert(AMZ_DATE, text(&at)?);
     headers.insert(AMZ_CONTENT, text(&payload)?);
     if let Some(token) = &keys.session_token {
         headers.insert(AMZ_TOKEN, secret_text(token.expose_secret())?);
     }
     let signed = signed_headers(headers)?;
     let canonical = Canonical { method: method.as_str(), target: &target, headers: &signed, payload: &payload };
-    let scope = Scope { day: &instant.long[..DAY_LENGTH], region, service: SERVICE };
-    let authorization = authorize(&canonical, &instant.long, &scope, keys);
+    let scope = Scope { day: &at[..DAY_LENGTH], region, service: SERVICE };
+    let authorization = authorize(&canonical, &at, &scope, keys);
     headers.insert(AUTHORIZATION, secret_text(&authorization)?);
     Ok(())
 }
@@ -118,23 +121,17 @@ fn mac(key: &[u8], text: &str) -> [u8; 32] {
     mac.finalize().into_bytes().into()
 }
 
+/// Length of the day at the beginning of what [`basic_form`] writes.
+const DAY_LENGTH: usize = "20261123".len();
+
 /// An instant in ISO 8601's basic form, `20261123T010830Z`.
-struct Instant {
-    long: String,
-}
-
-/// Of the day in it, `20261123`.
-const DAY_LENGTH: usize = 8;
-
-impl Instant {
-    fn of(now: Timestamp) -> Result<Self, SignError> {
-        // `2026-11-23T01:08:30.000Z`
-        let extended = now.to_string();
-        let (seconds, _) = extended.split_once('.').ok_or(SignError::Time)?;
-        let mut long: String = seconds.chars().filter(|&letter| letter != '-' && letter != ':').collect();
-        long.push('Z');
-        if long.len() == "20261123T010830Z".len() { Ok(Self { long }) } else { Err(SignError::Time) }
-    }
+fn basic_form(now: Timestamp) -> Result<String, SignError> {
+    // `2026-11-23T01:08:30.000Z`
+    let extended = now.to_string();
+    let (seconds, _) = extended.split_once('.').ok_or(SignError::Time)?;
+    let mut basic: String = seconds.chars().filter(|&letter| letter != '-' && letter != ':').collect();
+    basic.push('Z');
+    if basic.len() == "20261123T010830Z".len() { Ok(basic) } else { Err(SignError::Time) }
 }
 
 fn hash_parts(body: &Parts) -> String {
@@ -159,7 +156,10 @@ fn target_of(uri: &Uri) -> String {
 
 /// Names and values of the headers that are signed.
 fn signed_headers(headers: &HeaderMap) -> Result<Vec<(&str, &str)>, SignError> {
-    let is_signed = |name: &str| name == HOST.as_str() || name == CONTENT_TYPE.as_str() || name.starts_with("x-amz");
+    let is_signed = |name: &str| match name {
+        AMZ_TRACE => false,
+        name => name == HOST.as_str() || name == CONTENT_TYPE.as_str() || name.starts_with("x-amz"),
+    };
     let signed = headers.iter().filter(|(name, _)| is_signed(name.as_str()));
     signed.map(|(name, value)| Ok((name.as_str(), value.to_str().map_err(|_| SignError::Header)?))).collect()
 }

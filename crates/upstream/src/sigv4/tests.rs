@@ -61,6 +61,7 @@ fn request(uri: &str) -> Request<Parts> {
         .header("content-type", "application/json")
         .header("x-amzn-bedrock-accept", "application/json")
         .header("user-agent", "x")
+        .header("x-amzn-trace-id", "x")
         .header("authorization", "Bearer cr_client")
         .header("x-amz-security-token", "a client's");
     request.body(body).expect("a request")
