@@ -25,6 +25,7 @@ mod listing;
 mod local;
 mod me;
 mod members;
+mod oauth_clients;
 mod openapi;
 mod operations;
 mod pages;

@@ -4,7 +4,7 @@
 use crate::{
     account_groups, accounts, admins, api_keys, api_tokens, audit,
     gate::{self, Needs},
-    idempotency, me, openapi, person, prices, rate_multipliers,
+    idempotency, me, oauth_clients, openapi, person, prices, rate_multipliers,
     refusal::{Refusal, RefusalType},
     session, sessions, settings,
     state::{AdminState, Plane, Shared},
@@ -182,6 +182,11 @@ fn resources() -> Vec<Operation> {
         needs(Operator, routes!(prices::delete)).within(PricesWrite),
         needs(Viewer, routes!(rate_multipliers::read)).within(PricesRead),
         needs(Operator, routes!(rate_multipliers::set)).within(PricesWrite),
+
+        needs(Owner, routes!(oauth_clients::list)),
+        needs(Owner, routes!(oauth_clients::read)),
+        open_to(Access::Role(Owner), &[Conflict], routes!(oauth_clients::set)),
+        needs(Owner, routes!(oauth_clients::delete)),
 
         needs(Viewer, routes!(system::read)).within(SystemRead),
         needs(Operator, routes!(settings::list)).within(SystemRead),

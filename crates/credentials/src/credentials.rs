@@ -124,7 +124,7 @@ impl Credentials {
         usable(&*self.fly(&known.subject, Why::Asked).await?)
     }
 
-    /// Ends when no refresh runs any more, within the bounds that each has; nothing is cut off.
+    /// Begins no further refresh, and ends when none runs any more, within the bounds that each has; nothing is cut off.
     pub async fn stop(&self) {
         self.0.flights.close();
         self.0.flights.wait().await;
@@ -156,6 +156,9 @@ impl Credentials {
         self.0.desk.with(&subject.id, |entry| {
             if let Some(flight) = entry.flight() {
                 return Ok(flight.clone());
+            }
+            if self.0.flights.is_closed() {
+                return Err(CredentialError::Stopping);
             }
             if let Some(error) = entry.paused(now).filter(|_| !matches!(why, Why::Asked)) {
                 return Err(error.clone());

@@ -48,6 +48,9 @@ pub enum CredentialError {
     /// Another node refreshes the token, and takes too long.
     #[error("another node is refreshing the token")]
     Busy,
+    /// The relay is about to end, and begins nothing new.
+    #[error("the relay is stopping")]
+    Stopping,
     /// A stored secret does not open.
     #[error(transparent)]
     Unreadable(#[from] OpenError),
@@ -95,7 +98,7 @@ impl CredentialError {
             Self::NotOAuth | Self::Missing | Self::NotConfigured { .. } | Self::Client(_) | Self::NoWay(_) => {
                 FailureKind::Settings
             }
-            Self::Unreachable { .. } | Self::Busy => FailureKind::Network,
+            Self::Unreachable { .. } | Self::Busy | Self::Stopping => FailureKind::Network,
             Self::Unreadable(_) | Self::Store(_) => FailureKind::Store,
         }
     }

@@ -164,9 +164,8 @@ impl Shared {
             Why::RefusedAgain(token) if is_current(token) => Need::SignIn(SignInReason::Refused),
             Why::Due | Why::Refused(_) | Why::RefusedAgain(_) => match known.freshness(self.clock.now()) {
                 _ if known.refresh_begun_at.is_some() && can_refresh => Need::Refresh,
-                Freshness::Good => Need::Nothing,
                 Freshness::Due if can_refresh => Need::Refresh,
-                Freshness::Due => Need::Nothing,
+                Freshness::Good | Freshness::Due => Need::Nothing,
                 Freshness::Ended if known.token.is_none() => refresh_or(SignInReason::Never),
                 Freshness::Ended => refresh_or(SignInReason::Ended),
             },

@@ -54,6 +54,7 @@ fn text(name: &str) -> Option<Text> {
         "username" => Text::Like(LINE, texts::USERNAME_CHARS_MAX),
         "by" | "platform" => Text::UpTo(WORD_BYTES_MAX),
         "api_keys" => Text::UpTo(accounts::LISTED_KEY_BYTES_MAX),
+        "authorize_parameters" => Text::UpTo(500),
         "tag" | "tags" => Text::Like(LINE, texts::TAG_CHARS_MAX),
         _ => return None,
     })

@@ -237,11 +237,11 @@ async fn write_secrets(
     }
     let (_, document) = ACCOUNTS.find(&desk.api, account).await?;
     let former = document["access"].as_str();
-    let wanted = if draft.has("access") { draft.text("access") } else { former };
-    let needs = secrets::needed(document["platform"].as_str().unwrap_or_default(), wanted);
+    let wanted = if draft.has("access") { draft.text("access") } else { former }.map(str::to_owned);
+    let needs = secrets::needed(document["platform"].as_str().unwrap_or_default(), wanted.as_deref());
     let holder = Holder { name: account, needs: needs.unwrap_or_default() };
     flags.write(holder, draft)?;
-    if asked == Asked::ForAll || wanted != former {
+    if asked == Asked::ForAll || wanted.as_deref() != former {
         secrets::ask_needed(holder, draft)?;
     }
     Ok(())

@@ -18,7 +18,7 @@ use store::{
     },
 };
 use testkit::{OAuthFault, upstream::Gate};
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::JoinSet};
 
 /// When a call of the store is the process's last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -193,7 +193,8 @@ async fn a_late_answer_does_not_replace_a_newer_grant() {
     let gate = Gate::new();
     stage.server.fail(OAuthFault::HeldAnswer(gate.clone()));
     let late = stage.credentials();
-    let asking = tokio::spawn({
+    let mut asking = JoinSet::new();
+    asking.spawn({
         let (late, account) = (late.clone(), account.clone());
         async move { late.access_token(&account).await.map(|token| token.expose().to_owned()) }
     });
@@ -203,7 +204,11 @@ async fn a_late_answer_does_not_replace_a_newer_grant() {
     assert_eq!(other.access_token(&stage.account().await).await.expect("a token").expose(), "at-2");
     let stored = stage.grant().await;
     gate.open();
-    assert_eq!(asking.await.expect("no panic").expect("a token"), "at-2", "it takes over what is stored");
+    assert_eq!(
+        asking.join_next().await.expect("one").expect("no panic").expect("a token"),
+        "at-2",
+        "it takes over what is stored"
+    );
     assert_eq!(stage.grant().await, stored);
 }
 

@@ -72,13 +72,13 @@ async fn a_request_that_leaves_does_not_take_the_refresh_along() {
     stage.end_token();
     let gate = Gate::new();
     stage.server.fail(OAuthFault::HeldAnswer(gate.clone()));
-    let request = tokio::spawn({
+    let mut request = JoinSet::new();
+    request.spawn({
         let (credentials, account) = (credentials.clone(), account.clone());
         async move { credentials.access_token(&account).await.is_ok() }
     });
     gate.reached_by(1).await;
-    request.abort();
-    assert!(request.await.is_err());
+    request.shutdown().await;
     gate.open();
     credentials.stop().await;
     assert_eq!(credentials.access_token(&account).await.expect("a token").expose(), "at-1");
