@@ -3,8 +3,13 @@
 
 mod credential;
 mod documents;
+mod examples;
+mod kinds;
 pub(crate) mod probe;
+mod proxy;
 pub(crate) mod reveal;
+mod settings;
+mod spelling;
 mod views;
 
 use crate::{
@@ -25,9 +30,10 @@ use documents::{AccountPatch, NewAccount};
 use domain::{Account, AccountId, Binding, Cooldown};
 use http::StatusCode;
 use serde::Deserialize;
+pub(crate) use spelling::LISTED_KEY_BYTES_MAX;
 use std::collections::HashMap;
 use store::{
-    Record, RecordError,
+    Bindings, Record, RecordError,
     nouns::account::account_family,
     records::{Comparison, Filter, TypedRecords, Value, Versioned},
 };
@@ -106,7 +112,7 @@ pub(crate) async fn list(
     }
     let view = |account: Versioned<Account>| {
         let cooldowns = cooldowns.remove(&account.record.id).unwrap_or_default();
-        AccountView::new(account, cooldowns, now)
+        AccountView::new(account, cooldowns, &plane.given.keyring, now)
     };
     Ok(Json(Page { items: listed.records.into_iter().map(view).collect(), next_cursor: listed.next_cursor }))
 }
@@ -122,11 +128,11 @@ pub(crate) async fn create(
 ) -> Result<Created<AccountView>, Refusal> {
     let now = plane.now();
     let id = AccountId::from_uuid(fresh_uuid(now));
-    let account = body.into_account(id, &plane.given.keyring, now)?;
+    let account = body.into_account(&id, &plane.given.keyring, now)?;
     let version = plane.store().records.add(&account).await?;
     tracing::info!(account.id = %account.id, admin.id = %caller.admin.id, "an account was added");
     let location = format!("{PATH}/{}", account.id);
-    let body = AccountView::new(Versioned { record: account, version }, Vec::new(), now);
+    let body = AccountView::new(Versioned { record: account, version }, Vec::new(), &plane.given.keyring, now);
     Ok(Created { location, version, body })
 }
 
@@ -186,7 +192,7 @@ pub(crate) async fn delete(
         Err(RecordError::Missing) => return Err(missing()),
         Err(error) => return Err(error.into()),
     }
-    plane.store().affinity.flush(Some(&id)).await?;
+    plane.store().affinity.flush(Bindings::To(&id)).await?;
     plane.store().health.end(&id, None).await?;
     account_groups::leave(&plane, &id).await?;
     tracing::info!(account.id = %id, admin.id = %caller.admin.id, "an account was removed");
@@ -216,7 +222,7 @@ async fn find(plane: &Plane, id: &AccountId) -> Result<Versioned<Account>, Refus
 async fn tagged(plane: &Plane, account: Versioned<Account>) -> Result<Tagged<AccountView>, Refusal> {
     let now = plane.now();
     let cooldowns = plane.store().health.of(&account.record.id, now).await?;
-    Ok(Tagged { version: account.version, body: AccountView::new(account, cooldowns, now) })
+    Ok(Tagged { version: account.version, body: AccountView::new(account, cooldowns, &plane.given.keyring, now) })
 }
 
 fn missing() -> Refusal {

@@ -17,10 +17,11 @@ pub(crate) use models::ModelsWord;
 pub(crate) use patch::Patch;
 pub(crate) use permissions::PermissionsWord;
 pub(crate) use rates::RatesWord;
-pub(crate) use secret::ClearText;
+pub(crate) use secret::{ClearText, ClearTexts};
 pub(crate) use tokens::{SumsView, TokensView};
 pub(crate) use values::{Instant, Usd};
 pub(crate) use words::{
-    ActorKindWord, AttemptKindWord, AuditOutcomeWord, AuthWord, CauseWord, ClientWord, DialectWord, FailureWord,
-    OutcomeWord, PlatformWord, RoleWord, ScopeWord, ServiceWord, SourceWord, WORDS_MAX, Words,
+    AccessWord, ActorKindWord, AttemptKindWord, AuditOutcomeWord, AuthWord, CauseWord, ClientAuthWord, ClientWord,
+    DialectWord, FailureWord, OutcomeWord, PlatformWord, RoleWord, ScopeWord, ServiceWord, SourceWord, TokenBodyWord,
+    WORDS_MAX, Words,
 };

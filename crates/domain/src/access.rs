@@ -16,6 +16,24 @@ named!(
     }
 );
 
+named!(
+    /// What opens an account's API. Some platforms leave a choice.
+    Access {
+        /// One API key.
+        ApiKey = "api_key",
+        /// Several API keys, used in turn.
+        ApiKeys = "api_keys",
+        /// A sign-in by OAuth.
+        OAuth = "oauth",
+        /// An access key of AWS, which signs requests.
+        AccessKey = "access_key",
+        /// A bearer token.
+        BearerToken = "bearer_token",
+        /// What the relay's own environment gives.
+        Environment = "environment",
+    }
+);
+
 /// What only accounts of one platform have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AccountSettings {
@@ -157,7 +175,37 @@ pub struct OAuthGrant {
     pub refresh_begun_at: Option<Timestamp>,
 }
 
+impl OAuthGrant {
+    /// Whether no request can be sent with it before somebody signs in: it says so, or nobody has yet.
+    #[must_use]
+    pub const fn needs_sign_in(&self) -> bool {
+        self.sign_in_needed.is_some() || (self.access_token.is_none() && self.refresh_token.is_none())
+    }
+}
+
 impl AccountSettings {
+    /// What opens the account's API.
+    #[must_use]
+    pub const fn access(&self) -> Access {
+        match self {
+            Self::Claude(_)
+            | Self::OpenAi(_)
+            | Self::Gemini(GeminiAccess::OAuth { .. })
+            | Self::Droid(DroidAccess::OAuth(_)) => Access::OAuth,
+            Self::ClaudeConsole(_)
+            | Self::OpenAiResponses(_)
+            | Self::AzureOpenAi(_)
+            | Self::Ccr(_)
+            | Self::Gemini(GeminiAccess::ApiKey(_)) => Access::ApiKey,
+            Self::Droid(DroidAccess::ApiKeys { .. }) => Access::ApiKeys,
+            Self::Bedrock(access) => match access.credential {
+                AwsCredential::AccessKey { .. } => Access::AccessKey,
+                AwsCredential::BearerToken(_) => Access::BearerToken,
+                AwsCredential::Environment => Access::Environment,
+            },
+        }
+    }
+
     /// The OAuth access, where the account has one.
     #[must_use]
     pub const fn oauth(&self) -> Option<&OAuthAccess> {

@@ -14,6 +14,7 @@ pub mod calendar;
 pub mod health;
 pub mod id;
 pub mod money;
+pub mod oauth_client;
 pub mod platform;
 pub mod rates;
 pub mod secret;
@@ -22,8 +23,8 @@ pub mod usage;
 pub mod user;
 
 pub use access::{
-    AccountSettings, AuthScheme, AwsCredential, AzureEndpoint, BedrockAccess, DroidAccess, GeminiAccess, HttpEndpoint,
-    OAuthAccess, OAuthGrant,
+    Access, AccountSettings, AuthScheme, AwsCredential, AzureEndpoint, BedrockAccess, DroidAccess, GeminiAccess,
+    HttpEndpoint, OAuthAccess, OAuthGrant,
 };
 pub use account::{Account, ModelMap, Priority};
 pub use account_group::AccountGroup;
@@ -36,6 +37,7 @@ pub use calendar::{Calendar, CalendarSchedule, Day, Hour, Month, Week};
 pub use health::{Cooldown, CooldownCause, CooldownScope};
 pub use id::{AccountId, AdminId, AuditId, GroupId, IdError, KeyId, RequestId, SessionId, TokenId, UserId};
 pub use money::{Multiplier, NanoUsd, PicoUsd};
+pub use oauth_client::{ClientAuth, OAuthClient, TokenBody};
 pub use platform::{Dialect, Platform, Service};
 pub use rates::RateMultipliers;
 pub use secret::Sealed;

@@ -142,6 +142,23 @@ impl UpstreamErrorKind {
         }
     }
 
+    /// The provider's name; `api_error` for [`Other`](Self::Other), which has none.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request_error",
+            Self::Authentication => "authentication_error",
+            Self::Billing => "billing_error",
+            Self::Permission => "permission_error",
+            Self::NotFound => "not_found_error",
+            Self::RequestTooLarge => "request_too_large",
+            Self::RateLimit => "rate_limit_error",
+            Self::Timeout => "timeout_error",
+            Self::Overloaded => "overloaded_error",
+            Self::Api | Self::Other => "api_error",
+        }
+    }
+
     /// The ledger's word for it.
     #[must_use]
     pub const fn failure(self) -> FailureKind {

@@ -30,6 +30,8 @@ pub(crate) struct Fault {
 pub(crate) struct Member<'a> {
     /// The key, without its quotes and escapes.
     pub(crate) key: Cow<'a, [u8]>,
+    /// Where the key's opening quote stands in the text that is walked.
+    pub(crate) start: usize,
     /// The value, as written.
     pub(crate) value: Value<'a>,
 }
@@ -88,11 +90,12 @@ impl<'a> Members<'a> {
         if !is_first {
             self.expect(b',', "`,` or `}`")?;
         }
+        let start = self.at_next();
         let key = self.key()?;
         self.expect(b':', "`:`")?;
         let value = self.value()?;
         self.place = Place::AfterMember;
-        Ok(Some(Member { key, value }))
+        Ok(Some(Member { key, start, value }))
     }
 
     /// Takes the closing bracket; nothing but white space may follow.

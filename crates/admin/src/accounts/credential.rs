@@ -1,60 +1,43 @@
-//! Where the credential of an HTTP account stands, and how it is sealed and opened there.
+//! Where the secrets of an account stand, and how they are sealed and opened there. Which fields are secrets is told by the keyspace
+//! table alone.
 
-use crate::faults::Reason;
-use domain::{Account, AccountId, AccountSettings, AuthScheme, HttpEndpoint, Platform, Sealed};
-use secrecy::{ExposeSecret, SecretString};
-use store::{Record, nouns::account::account_family};
+use domain::{Account, AccountId, Platform, Sealed};
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+use store::{Record, keyspace::ColumnKind, nouns::account::account_family, records::Value};
 use vault::{Keyring, OpenError, Place};
 
-/// The field of the credential.
-pub(crate) const FIELD: &str = "api_key";
-
-/// Longest credential, in bytes; what some gateways issue are JWTs of two or three KiB.
-const API_KEY_BYTES_MAX: usize = 8192;
-
-/// What Anthropic's own keys begin with.
-const ANTHROPIC_PREFIX: &str = "sk-ant-";
-
-/// Seals the credential of the account `id`.
-pub(crate) fn seal(keyring: &Keyring, platform: Platform, id: &AccountId, clear: &SecretString) -> Sealed {
-    keyring.seal(Place { family: account_family(platform).name(), id: id.as_str(), field: FIELD }, clear)
+/// Seals `clear` for `field` of the account `id`.
+pub(crate) fn seal(keyring: &Keyring, platform: Platform, id: &AccountId, field: &str, clear: &SecretString) -> Sealed {
+    keyring.seal(place(platform, id, field), clear)
 }
 
-/// The credential of `account`.
+/// The secrets that `account` holds, by their fields.
+pub(crate) fn secrets(account: &Account) -> BTreeMap<&'static str, Sealed> {
+    let is_secret = |name: &str| account.family().column(name).is_some_and(|column| column.kind == ColumnKind::Secret);
+    let held = account.fields().into_iter().filter(|(name, _)| is_secret(name));
+    held.filter_map(|(name, value)| match value {
+        Value::Text(envelope) => Some((name, Sealed::from_envelope(envelope))),
+        Value::Integer(_) => None,
+    })
+    .collect()
+}
+
+/// Opens what is sealed for `field` of the account `id`.
 ///
 /// # Errors
 ///
 /// When it was sealed with a key that is not at hand, or was changed.
-pub(crate) fn open(keyring: &Keyring, account: &Account) -> Result<SecretString, OpenError> {
-    let place = Place { family: account.family().name(), id: account.id.as_str(), field: FIELD };
-    keyring.open(place, &endpoint(account).api_key)
+pub(crate) fn open(
+    keyring: &Keyring,
+    platform: Platform,
+    id: &AccountId,
+    field: &str,
+    sealed: &Sealed,
+) -> Result<SecretString, OpenError> {
+    keyring.open(place(platform, id, field), sealed)
 }
 
-/// What an HTTP account has. Accounts of other platforms cannot be made yet.
-pub(crate) fn endpoint(account: &Account) -> &HttpEndpoint {
-    match &account.settings {
-        AccountSettings::ClaudeConsole(endpoint) | AccountSettings::Ccr(endpoint) => endpoint,
-        other => unreachable!("no operation makes {other:?}"),
-    }
-}
-
-/// A credential as it was pasted: trimmed, and fit for a header.
-pub(crate) fn parse(clear: &SecretString) -> Result<SecretString, Reason> {
-    let text = clear.expose_secret().trim();
-    if text.is_empty() {
-        return Err("is empty; paste the API key".into());
-    }
-    if text.len() > API_KEY_BYTES_MAX {
-        return Err(format!("is longer than {API_KEY_BYTES_MAX} bytes; paste the API key only").into());
-    }
-    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err("has a space or another character that no API key has; paste it again".into());
-    }
-    Ok(SecretString::from(text))
-}
-
-/// How a credential is sent unless somebody says otherwise.
-pub(crate) fn usual_scheme(clear: &SecretString) -> AuthScheme {
-    let is_anthropic = clear.expose_secret().starts_with(ANTHROPIC_PREFIX);
-    if is_anthropic { AuthScheme::ApiKeyHeader } else { AuthScheme::Bearer }
+fn place<'a>(platform: Platform, id: &'a AccountId, field: &'a str) -> Place<'a> {
+    Place { family: account_family(platform).name(), id: id.as_str(), field }
 }

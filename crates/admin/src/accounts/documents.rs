@@ -1,69 +1,39 @@
 //! Documents that make and change accounts, and what they come to.
+//!
+//! One document serves all platforms: a field has one name and one meaning wherever it stands, a change (which has no `platform`)
+//! looks like what it changes, and a fault names the field of a flat form. Which platform has which field stands in [`kinds`].
+//!
+//! [`kinds`]: super::kinds
 
-use super::credential;
+use super::{
+    credential, examples,
+    kinds::Kind,
+    proxy,
+    settings::{self, Subject},
+};
 use crate::{
     faults::{Faults, Reason},
-    refusal::Refusal,
+    refusal::{Fault, Refusal},
     texts,
-    wire::{AuthWord, ClearText, Instant, ModelsWord, Patch, PlatformWord},
+    wire::{AccessWord, AuthWord, ClearText, ClearTexts, Instant, ModelsWord, Patch, PlatformWord},
 };
-use domain::{Account, AccountId, AccountSettings, HttpEndpoint, Platform, Priority, Timestamp};
-use secrecy::SecretString;
+use domain::{Access, Account, AccountId, ModelMap, Platform, Priority, Timestamp};
 use serde::Deserialize;
-use std::num::NonZeroU32;
-use upstream::{Destination, DestinationError};
-use utoipa::ToSchema;
+use std::{borrow::Cow, num::NonZeroU32};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{Object, RefOr, Schema},
+};
 use vault::Keyring;
 
-/// Longest base URL, in bytes.
-const URL_BYTES_MAX: usize = 2048;
-
-/// Longest path, in bytes.
-const PATH_BYTES_MAX: usize = 256;
-
-/// An account to be added.
+/// What can be said of an account. What is left out stays, and is for a new account what `null` makes of it.
 #[derive(Debug, Deserialize, ToSchema)]
-#[schema(example = json!({"platform": "claude-console", "name": "team console", "base_url": "https://api.anthropic.com",
-    "api_key": "sk-ant-api03-EXAMPLE", "priority": 10}))]
-pub(crate) struct NewAccount {
-    /// `claude-console` or `ccr`; this version serves no other.
-    platform: PlatformWord,
+pub(crate) struct AccountDocument {
+    /// What kind of account it is. It stays so.
+    #[serde(default)]
+    #[schema(value_type = PlatformWord)]
+    platform: Patch<PlatformWord>,
     /// What people call it; need not be unique.
-    #[schema(min_length = 1, max_length = 100)]
-    name: String,
-    /// A note.
-    #[schema(max_length = 2000)]
-    description: Option<String>,
-    /// Origin and path prefix of the API, http or https.
-    #[schema(pattern = "^https?://", max_length = 2048)]
-    base_url: String,
-    /// The API key. Only an owner can have it shown again.
-    #[schema(value_type = String, format = Password, min_length = 1, max_length = 8192)]
-    api_key: ClearText,
-    /// Order of preference: the lowest is chosen first. Left out: 50.
-    #[schema(minimum = 1, maximum = 100)]
-    priority: Option<u8>,
-    /// Whether requests may be sent to it; left out: they may.
-    schedulable: Option<bool>,
-    /// Requests at once; left out: no ceiling.
-    #[schema(minimum = 1)]
-    concurrency_max: Option<u32>,
-    /// Models that it serves; left out or empty: all, under their own names.
-    models: Option<ModelsWord>,
-    /// Path of the Messages call below the base; left out: `/v1/messages`.
-    #[schema(pattern = "^/", max_length = 256)]
-    messages_path: Option<String>,
-    /// How the API key is sent; left out: `x-api-key` for keys that begin with `sk-ant-`, else `bearer`.
-    auth: Option<AuthWord>,
-    /// When the subscription behind it ends; it is not chosen after that.
-    expires_at: Option<Instant>,
-}
-
-/// What shall be different about an account. What is left out stays; `null` sets a field back to what a new account has.
-#[derive(Debug, Deserialize, ToSchema)]
-#[schema(example = json!({"priority": 20, "schedulable": false, "concurrency_max": null}))]
-pub(crate) struct AccountPatch {
-    /// What people call it; cannot be cleared.
     #[serde(default)]
     #[schema(value_type = String, min_length = 1, max_length = 100)]
     name: Patch<String>,
@@ -71,15 +41,7 @@ pub(crate) struct AccountPatch {
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 2000)]
     description: Patch<String>,
-    /// Origin and path prefix of the API; cannot be cleared.
-    #[serde(default)]
-    #[schema(value_type = String, pattern = "^https?://", max_length = 2048)]
-    base_url: Patch<String>,
-    /// Another API key; cannot be cleared.
-    #[serde(default)]
-    #[schema(value_type = String, format = Password, min_length = 1, max_length = 8192)]
-    api_key: Patch<ClearText>,
-    /// Order of preference.
+    /// Order of preference: the lowest is chosen first. `null`: 50.
     #[serde(default)]
     #[schema(value_type = Option<u8>, minimum = 1, maximum = 100)]
     priority: Patch<u8>,
@@ -91,61 +53,185 @@ pub(crate) struct AccountPatch {
     #[serde(default)]
     #[schema(value_type = Option<u32>, minimum = 1)]
     concurrency_max: Patch<u32>,
-    /// Models that it serves; `null`: all.
+    /// Models that it serves; `null` or empty: all, under their own names.
     #[serde(default)]
     #[schema(value_type = Option<ModelsWord>)]
     models: Patch<ModelsWord>,
-    /// Path of the Messages call below the base; `null`: `/v1/messages`.
-    #[serde(default)]
-    #[schema(value_type = Option<String>, pattern = "^/", max_length = 256)]
-    messages_path: Patch<String>,
-    /// How the API key is sent; `null`: as it usually is for this API key.
-    #[serde(default)]
-    #[schema(value_type = Option<AuthWord>)]
-    auth: Patch<AuthWord>,
-    /// When the subscription behind it ends; `null`: it does not.
+    /// When the subscription behind it ends, after which it is not chosen; `null`: it does not.
     #[serde(default)]
     #[schema(value_type = Option<Instant>)]
     expires_at: Patch<Instant>,
+    /// The proxy that its calls take: `http`, `https`, `socks5` or `socks5h`, with `user:password@` where it asks for them, host and
+    /// port. It is replaced as a whole. `null`: calls go directly.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password, min_length = 1, max_length = 2048,
+        pattern = "^(http|https|socks5|socks5h)://", example = "socks5h://relay:secret@proxy.example:1080")]
+    proxy: Patch<ClearText>,
+    /// What opens its API, where the platform leaves a choice: gemini by `api_key` or `oauth`, bedrock by `access_key`,
+    /// `bearer_token` or `environment`, droid by `api_keys` or `oauth`. `null`: the first of these. Another way than before removes
+    /// the secrets of the former.
+    #[serde(default)]
+    #[schema(value_type = Option<AccessWord>)]
+    access: Patch<AccessWord>,
+    /// Origin and path prefix of the API, http or https. Needed by azure-openai and ccr; `null`: the platform's own.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^https?://", max_length = 2048)]
+    pub(super) base_url: Patch<String>,
+    /// Of claude-console and ccr: path of the Messages call below the base; `null`: `/v1/messages`.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^/", max_length = 256)]
+    pub(super) messages_path: Patch<String>,
+    /// How the API key is sent. claude-console, ccr and openai-responses take `x-api-key` or `bearer`, gemini `x-goog-api-key` or
+    /// `bearer`, azure-openai `api-key` or `bearer`. `null`: as is usual there; to claude-console and ccr, keys that begin with
+    /// `sk-ant-` go as `x-api-key`, others as `bearer`.
+    #[serde(default)]
+    #[schema(value_type = Option<AuthWord>)]
+    pub(super) auth: Patch<AuthWord>,
+    /// The API key, needed by all that are reached by one. Only an owner can have it shown again.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password, min_length = 1, max_length = 8192)]
+    pub(super) api_key: Patch<ClearText>,
+    /// Of droid by `api_keys`, which needs them: 1 to 50 API keys, used in turn; replaced as a whole.
+    #[serde(default)]
+    #[schema(value_type = Option<Vec<String>>, min_items = 1, max_items = 50)]
+    pub(super) api_keys: Patch<ClearTexts>,
+    /// Of gemini by `oauth`: the Google Cloud project that requests are made for; `null`: the account's own.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^[a-z0-9][a-z0-9.:-]*$", max_length = 100)]
+    pub(super) project_id: Patch<String>,
+    /// Of bedrock, which needs it: the region of AWS.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^[a-z]{2}(-[a-z]+)+-[0-9]{1,2}$", max_length = 32, example = "us-east-1")]
+    pub(super) region: Patch<String>,
+    /// Of bedrock by `access_key`, which needs it: the id of the access key. It is no secret.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9_]+$", min_length = 16, max_length = 128)]
+    pub(super) access_key_id: Patch<String>,
+    /// Of bedrock by `access_key`, which needs it: the secret access key.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password, min_length = 1, max_length = 8192)]
+    pub(super) secret_access_key: Patch<ClearText>,
+    /// Of bedrock by `access_key`: the session token of temporary credentials; `null`: there is none.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password, min_length = 1, max_length = 8192)]
+    pub(super) session_token: Patch<ClearText>,
+    /// Of bedrock by `bearer_token`, which needs it: an API key of Bedrock.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = Password, min_length = 1, max_length = 8192)]
+    pub(super) bearer_token: Patch<ClearText>,
+    /// Of azure-openai: the deployment that serves all models; `null`: each model has a deployment of its own name.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length = 64)]
+    pub(super) deployment: Patch<String>,
+    /// Of azure-openai: the version of the API; `null`: the client's own, else that of the `v1` API.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, pattern = "^([0-9]{4}-[0-9]{2}-[0-9]{2}(-preview)?|v1|preview|latest)$",
+        max_length = 32, example = "2024-10-21")]
+    pub(super) api_version: Patch<String>,
 }
 
+/// An account to be added.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct NewAccount(AccountDocument);
+
+/// What shall be different about an account.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct AccountPatch(AccountDocument);
+
 impl NewAccount {
-    /// The account that this makes, its credential sealed.
-    pub(crate) fn into_account(self, id: AccountId, keyring: &Keyring, now: Timestamp) -> Result<Account, Refusal> {
+    /// The account that this makes, its secrets sealed.
+    pub(crate) fn into_account(self, id: &AccountId, keyring: &Keyring, now: Timestamp) -> Result<Account, Refusal> {
+        let document = self.0;
+        let kind = document.new_kind()?;
         let mut faults = Faults::default();
-        let platform = self.platform.0;
-        let clear = faults.check("api_key", credential::parse(&self.api_key.0));
-        let endpoint = HttpEndpoint {
-            base_url: faults.check("base_url", base_url(&self.base_url)),
-            messages_path: faults.check("messages_path", self.messages_path.as_deref().map(path).transpose()),
-            api_key: credential::seal(keyring, platform, &id, &clear),
-            auth: self.auth.map_or_else(|| credential::usual_scheme(&clear), |word| word.0),
-        };
-        check_destination(&endpoint, &clear, &mut faults);
-        let settings = settings(platform, endpoint, &mut faults);
-        let account = Account {
-            id,
-            name: faults.check("name", texts::name(&self.name)),
-            description: faults.check("description", texts::description(&self.description.unwrap_or_default())),
-            priority: self.priority.map_or(Priority::DEFAULT, |value| priority(value, &mut faults)),
-            schedulable: self.schedulable.unwrap_or(true),
-            concurrency_max: faults.check("concurrency_max", self.concurrency_max.map(ceiling).transpose()),
-            models: faults.check("models", self.models.unwrap_or_default().parse()),
-            expires_at: self.expires_at.map(|at| at.0),
+        if !document.name.is_set() {
+            faults.add("name", "is missing; write what people call the account");
+        }
+        let subject = Subject { id, kind, keyring };
+        let mut account = Account {
+            settings: settings::read(&document, subject, None, &mut faults)?,
+            id: id.clone(),
+            name: String::new(),
+            description: String::new(),
+            priority: Priority::DEFAULT,
+            schedulable: true,
+            concurrency_max: None,
+            models: ModelMap::default(),
+            expires_at: None,
             proxy: None,
-            settings,
             created_at: now,
             updated_at: now,
         };
+        document.change_general(&mut account, subject, &mut faults);
         faults.settle().map(|()| account)
     }
 }
 
 impl AccountPatch {
-    /// `account` with the changes; another API key is sealed at the same place.
+    /// `account` with the changes; secrets that are given are sealed at their places.
     pub(crate) fn apply(&self, account: &Account, keyring: &Keyring, now: Timestamp) -> Result<Account, Refusal> {
+        let document = &self.0;
+        let kind = document.kind_of_changed(account)?;
         let mut faults = Faults::default();
-        let mut account = account.clone();
+        if document.platform != Patch::Keep {
+            faults.add("platform", "cannot be changed; add another account");
+        }
+        let subject = Subject { id: &account.id, kind, keyring };
+        let settings = settings::read(document, subject, Some(&account.settings), &mut faults)?;
+        let mut changed = Account { settings, updated_at: now, ..account.clone() };
+        document.change_general(&mut changed, subject, &mut faults);
+        faults.settle().map(|()| changed)
+    }
+}
+
+impl AccountDocument {
+    /// What is made of a document that adds an account.
+    fn new_kind(&self) -> Result<&'static Kind, Refusal> {
+        match (self.platform, self.access) {
+            (Patch::Keep | Patch::Clear, _) => {
+                let platforms = Platform::ALL.iter().map(|platform| platform.as_str()).collect::<Vec<_>>().join(", ");
+                let fault = Fault::new("platform", format!("is missing; write one of {platforms}"));
+                Err(Refusal::unprocessable(vec![fault]))
+            }
+            (Patch::Set(platform), Patch::Set(access)) => kind(platform.0, Some(access.0)),
+            (Patch::Set(platform), Patch::Keep | Patch::Clear) => kind(platform.0, None),
+        }
+    }
+
+    /// What becomes of `account`.
+    fn kind_of_changed(&self, account: &Account) -> Result<&'static Kind, Refusal> {
+        let access = match self.access {
+            Patch::Set(word) => Some(word.0),
+            Patch::Clear => None,
+            Patch::Keep => Some(account.settings.access()),
+        };
+        kind(account.platform(), access)
+    }
+
+    /// The fields with a value that not every platform has.
+    pub(super) fn given(&self) -> impl Iterator<Item = &'static str> {
+        let fields = [
+            ("base_url", self.base_url.is_set()),
+            ("messages_path", self.messages_path.is_set()),
+            ("auth", self.auth.is_set()),
+            ("api_key", self.api_key.is_set()),
+            ("api_keys", self.api_keys.is_set()),
+            ("project_id", self.project_id.is_set()),
+            ("region", self.region.is_set()),
+            ("access_key_id", self.access_key_id.is_set()),
+            ("secret_access_key", self.secret_access_key.is_set()),
+            ("session_token", self.session_token.is_set()),
+            ("bearer_token", self.bearer_token.is_set()),
+            ("deployment", self.deployment.is_set()),
+            ("api_version", self.api_version.is_set()),
+        ];
+        fields.into_iter().filter(|(_, is_given)| *is_given).map(|(name, _)| name)
+    }
+
+    /// Changes what accounts of all platforms have.
+    fn change_general(&self, account: &mut Account, subject: Subject<'_>, faults: &mut Faults) {
         faults.patch_required(&mut account.name, "name", &self.name, |text| texts::name(text));
         faults.patch(&mut account.description, "description", &self.description, |text| texts::description(text));
         faults.patch(&mut account.concurrency_max, "concurrency_max", &self.concurrency_max, |&value| {
@@ -153,93 +239,25 @@ impl AccountPatch {
         });
         faults.patch(&mut account.models, "models", &self.models, |models| models.clone().parse());
         faults.patch(&mut account.expires_at, "expires_at", &self.expires_at, |at| Ok(Some(at.0)));
+        faults.patch(&mut account.proxy, "proxy", &self.proxy, |url| {
+            let clear = proxy::parse(&url.0)?;
+            Ok(Some(credential::seal(subject.keyring, subject.kind.platform, subject.id, "proxy", &clear)))
+        });
         if let Some(value) = self.priority.or_cleared(Priority::DEFAULT.get()) {
-            account.priority = priority(value, &mut faults);
+            account.priority = priority(value, faults);
         }
         if let Some(schedulable) = self.schedulable.or_cleared(true) {
             account.schedulable = schedulable;
         }
-        self.apply_to_endpoint(&mut account, keyring, &mut faults)?;
-        account.updated_at = now;
-        faults.settle().map(|()| account)
-    }
-
-    fn apply_to_endpoint(&self, account: &mut Account, keyring: &Keyring, faults: &mut Faults) -> Result<(), Refusal> {
-        let nothing = matches!(
-            (&self.base_url, &self.messages_path, &self.api_key, &self.auth),
-            (Patch::Keep, Patch::Keep, Patch::Keep, Patch::Keep)
-        );
-        if nothing {
-            return Ok(());
-        }
-        let platform = account.platform();
-        let mut endpoint = credential::endpoint(account).clone();
-        let mut clear = match &self.api_key {
-            Patch::Set(_) => SecretString::default(),
-            Patch::Keep | Patch::Clear => credential::open(keyring, account).map_err(Refusal::internal)?,
-        };
-        faults.patch_required(&mut clear, "api_key", &self.api_key, |given| credential::parse(&given.0));
-        if let Patch::Set(_) = &self.api_key {
-            endpoint.api_key = credential::seal(keyring, platform, &account.id, &clear);
-        }
-        faults.patch_required(&mut endpoint.base_url, "base_url", &self.base_url, |text| base_url(text));
-        faults.patch(&mut endpoint.messages_path, "messages_path", &self.messages_path, |text| path(text).map(Some));
-        if let Some(auth) = self.auth.or_cleared(credential::usual_scheme(&clear).into()) {
-            endpoint.auth = auth.0;
-        }
-        check_destination(&endpoint, &clear, faults);
-        account.settings = settings(platform, endpoint, faults);
-        Ok(())
     }
 }
 
-/// The settings of a platform that this version serves.
-fn settings(platform: Platform, endpoint: HttpEndpoint, faults: &mut Faults) -> AccountSettings {
-    match platform {
-        Platform::ClaudeConsole => AccountSettings::ClaudeConsole(endpoint),
-        Platform::Ccr => AccountSettings::Ccr(endpoint),
-        Platform::Claude
-        | Platform::Gemini
-        | Platform::OpenAi
-        | Platform::OpenAiResponses
-        | Platform::Bedrock
-        | Platform::AzureOpenAi
-        | Platform::Droid => {
-            faults.add("platform", "is not served by this version yet; write claude-console or ccr");
-            AccountSettings::ClaudeConsole(endpoint)
-        }
-    }
-}
-
-/// Whether calls can be made with these parts, by the code that makes them.
-fn check_destination(endpoint: &HttpEndpoint, clear: &SecretString, faults: &mut Faults) {
-    let settings = AccountSettings::ClaudeConsole(endpoint.clone());
-    match Destination::new(&settings, &|_, _| Ok(clear.clone())) {
-        // It was sealed just now, and is given here as it was.
-        Ok(_) | Err(DestinationError::Sealed(_)) => (),
-        Err(DestinationError::BaseUrl) => faults.add(
-            "base_url",
-            "is no address of an API; write it such as https://api.anthropic.com, without a user, query or fragment",
-        ),
-        Err(DestinationError::Path) => faults.add("messages_path", "is no path; write it such as /v1/messages"),
-        Err(DestinationError::Credential) => faults.add("api_key", "cannot be sent in a header; paste it again"),
-    }
-}
-
-fn base_url(text: &str) -> Result<String, Reason> {
-    let text = text.trim().trim_end_matches('/');
-    match text.len() {
-        1..=URL_BYTES_MAX => Ok(text.to_owned()),
-        _ => Err(format!("is empty, or longer than {URL_BYTES_MAX} bytes; write the API's address").into()),
-    }
-}
-
-fn path(text: &str) -> Result<String, Reason> {
-    let text = text.trim();
-    match text.len() {
-        1..=PATH_BYTES_MAX => Ok(text.to_owned()),
-        _ => Err(format!("is empty, or longer than {PATH_BYTES_MAX} bytes; write it such as /v1/messages").into()),
-    }
+/// The kind of `platform` that is reached by `access`. Where there is none, no other field can be judged.
+fn kind(platform: Platform, access: Option<Access>) -> Result<&'static Kind, Refusal> {
+    Kind::find(platform, access).ok_or_else(|| {
+        let reason = format!("is no way into {platform}; write {}", Kind::ways(platform));
+        Refusal::unprocessable(vec![Fault::new("access", reason)])
+    })
 }
 
 fn priority(value: u8, faults: &mut Faults) -> Priority {
@@ -251,4 +269,58 @@ fn priority(value: u8, faults: &mut Faults) -> Priority {
 
 fn ceiling(value: u32) -> Result<NonZeroU32, Reason> {
     NonZeroU32::new(value).ok_or_else(|| "is 0, which would allow nothing; use `schedulable` to pause it".into())
+}
+
+/// The schema of [`AccountDocument`], as `edit` leaves it.
+fn schema(edit: impl FnOnce(&mut Object)) -> RefOr<Schema> {
+    let mut schema = AccountDocument::schema();
+    if let RefOr::T(Schema::Object(object)) = &mut schema {
+        edit(object);
+    }
+    schema
+}
+
+impl PartialSchema for NewAccount {
+    fn schema() -> RefOr<Schema> {
+        schema(|object| {
+            object.description = Some(
+                "An account to be added. `platform` and `access` decide which fields count; the others are refused."
+                    .to_owned(),
+            );
+            object.required = vec!["platform".to_owned(), "name".to_owned()];
+            object.examples = examples::new_accounts();
+        })
+    }
+}
+
+impl ToSchema for NewAccount {
+    fn name() -> Cow<'static, str> {
+        "NewAccount".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        AccountDocument::schemas(schemas);
+    }
+}
+
+impl PartialSchema for AccountPatch {
+    fn schema() -> RefOr<Schema> {
+        schema(|object| {
+            let meaning = "What shall be different about an account. What is left out stays; `null` sets a field back to what \
+                           a new account has.";
+            object.description = Some(meaning.to_owned());
+            object.properties.remove("platform");
+            object.examples = vec![serde_json::json!({"priority": 20, "schedulable": false, "concurrency_max": null})];
+        })
+    }
+}
+
+impl ToSchema for AccountPatch {
+    fn name() -> Cow<'static, str> {
+        "AccountPatch".into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        AccountDocument::schemas(schemas);
+    }
 }

@@ -2,34 +2,30 @@
 //!
 //! It changes no cooldown: what the account may do is decided by real requests, or by an administrator's reset.
 
+mod question;
+
 use super::{credential, find};
 use crate::{
     address::Visitor,
     extract::{Document, PathId},
     gate::Caller,
-    refusal::{Fault, Refusal, RefusalType},
+    refusal::{Refusal, RefusalType},
     state::{Plane, Shared, fresh_uuid},
-    texts,
+    wire::DialectWord,
 };
 use axum::{Json, extract::State};
 use bytes::Bytes;
 use domain::{
-    Account, AccountId, Attempt, AttemptKind, Dialect, FailureKind, NanoUsd, Outcome, RequestId, TokenUsage,
+    Account, AccountId, Attempt, AttemptKind, FailureKind, NanoUsd, Outcome, RequestId, Sealed, TokenUsage,
     UsageSource, client_text,
 };
-use http::{Method, Request, StatusCode, header};
+use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use protocol::Operation;
+use question::Question;
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
-use upstream::{Call, Destination, Opening, SendError, UpstreamBody};
+use upstream::{Destination, SendError, UpstreamBody, client::Parts};
 use utoipa::ToSchema;
-
-/// The model that is asked when nobody names one and the account maps none: small, and served everywhere.
-const MODEL_DEFAULT: &str = "claude-haiku-4-5";
-
-/// The version of the API that the request is written for.
-const API_VERSION: &str = "2023-06-01";
 
 /// What is read of an answer, in bytes: an answer of a few tokens, or an error's text.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -37,13 +33,18 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// How long the answer's body may take once its head is there.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Headers in which providers tell their id of a request.
+const REQUEST_IDS: [&str; 4] = ["request-id", "x-request-id", "x-amzn-requestid", "apim-request-id"];
+
 /// What to ask for.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(as = AccountTestOrder, example = json!({"model": "claude-haiku-4-5"}))]
 pub(crate) struct Order {
     /// The model by the client's name; left out: the first that the account maps, else a small one.
     #[schema(max_length = 200)]
     model: Option<String>,
+    /// In which of the account's dialects it is asked; left out: the platform's own.
+    dialect: Option<DialectWord>,
 }
 
 /// What came of it.
@@ -76,21 +77,24 @@ pub(crate) async fn test(
     order: Option<Document<Order>>,
 ) -> Result<Json<Report>, Refusal> {
     let account = find(&plane, &id).await?.record;
-    let model = choose_model(&account, order.and_then(|Document(order)| order.model))?;
-    let probe = Probe::new(&plane, &account, &model)?;
-    let attempt = begin(&plane, &account, &model, &caller, &visitor);
+    let order = order.map(|Document(order)| order).unwrap_or_default();
+    let destination = destination(&plane, &account)?;
+    let dialect = order.dialect.map(|word| word.0);
+    let question = Question::choose(&account, &destination, order.model.as_deref(), dialect)?;
+    let request = question.request(&destination)?;
+    let attempt = begin(&plane, &account, &question, &caller, &visitor);
     let opened = plane.given.books.open(&attempt).await.map_err(|error| {
         let message = "The relay's journal takes no record at present; try again in a moment.";
         tracing::warn!(%error, "an account test was not begun");
         Refusal::new(RefusalType::Unavailable, message)
     })?;
-    let answer = probe.ask(&plane.given.upstream).await;
+    let answer = ask(request, &destination, &plane.given.upstream).await;
     let attempt = answer.end(attempt, &plane);
     let report = Report {
         ok: attempt.outcome == Outcome::Completed,
         status: attempt.status,
         latency_ms: duration_ms(attempt.ended_at.since(attempt.started_at)),
-        model: model.upstream,
+        model: question.model,
         message: answer.message,
         request_id: attempt.request_id.to_string(),
     };
@@ -100,72 +104,24 @@ pub(crate) async fn test(
     Ok(Json(report))
 }
 
-/// A model by the client's name and by the upstream's.
-struct Model {
-    asked: String,
-    upstream: String,
-}
-
-fn choose_model(account: &Account, asked: Option<String>) -> Result<Model, Refusal> {
-    let fault = |reason| Refusal::unprocessable(vec![Fault::new("model", reason)]);
-    let mapped = account.models.entries().keys().next().cloned();
-    let asked = match asked {
-        Some(asked) => texts::model(&asked).map_err(fault)?,
-        None => mapped.unwrap_or_else(|| MODEL_DEFAULT.to_owned()),
+/// Where the account's calls go, with what is stored of its credentials.
+fn destination(plane: &Plane, account: &Account) -> Result<Destination, Refusal> {
+    let open = |field: &'static str, sealed: &Sealed| {
+        let opened = credential::open(&plane.given.keyring, account.platform(), &account.id, field, sealed);
+        opened.map_err(|error| error.to_string())
     };
-    match account.models.upstream_name(&asked) {
-        Some(upstream) => Ok(Model { upstream: upstream.to_owned(), asked }),
-        None => Err(fault("is not served by this account; name one of its `models`".into())),
-    }
+    Destination::new(&account.settings, &open).map_err(Refusal::internal)
 }
 
-/// A request that is ready to be sent, and where it goes.
-struct Probe {
-    request: Request<upstream::client::Parts>,
-    destination: Destination,
-}
-
-impl Probe {
-    fn new(plane: &Plane, account: &Account, model: &Model) -> Result<Self, Refusal> {
-        let clear = credential::open(&plane.given.keyring, account).map_err(Refusal::internal)?;
-        let open = |_: &'static str, _: &domain::Sealed| Ok(clear.clone());
-        let destination = Destination::new(&account.settings, &open).map_err(Refusal::internal)?;
-        let operation = Operation::Messages;
-        let call = Call { operation, model: &model.upstream, streamed: false, version: None, query: None };
-        let uri = destination.uri(&call).map_err(Refusal::internal)?;
-        let Opening::Header((name, value)) = destination.opening().clone() else {
-            let message = "This account is not opened by a key of its own, and cannot be tested yet.";
-            return Err(Refusal::new(RefusalType::Conflict, message));
-        };
-        let body = serde_json::json!({
-            "model": model.upstream,
-            "max_tokens": 1,
-            "messages": [{"role": "user", "content": "Hi"}],
-        });
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(uri)
-            .header(header::CONTENT_TYPE, "application/json")
-            .header(header::ACCEPT, "application/json")
-            .header(header::ACCEPT_ENCODING, "identity")
-            .header(header::USER_AGENT, concat!("claude-relay/", env!("CARGO_PKG_VERSION")))
-            .header("anthropic-version", API_VERSION)
-            .header(name, value)
-            .body(Bytes::from(body.to_string()).into());
-        let request = request.map_err(Refusal::internal)?;
-        Ok(Self { request, destination })
-    }
-
-    async fn ask(self, client: &upstream::Client) -> Answer {
-        match client.send(self.request).await {
-            Err(error) => Answer::of_failure(&error),
-            Ok(response) => {
-                let (head, body) = response.into_parts();
-                let id = head.headers.get("request-id").and_then(|id| id.to_str().ok()).unwrap_or_default();
-                let upstream_request_id = quote(id, &self.destination).unwrap_or_default();
-                let answer = Answer::of_response(head.status, read(body).await, &self.destination);
-                Answer { upstream_request_id, ..answer }
-            }
+async fn ask(request: Request<Parts>, destination: &Destination, client: &upstream::Client) -> Answer {
+    match client.send(request).await {
+        Err(error) => Answer::of_failure(&error),
+        Ok(response) => {
+            let (head, body) = response.into_parts();
+            let id = REQUEST_IDS.iter().find_map(|name| head.headers.get(*name)?.to_str().ok()).unwrap_or_default();
+            let upstream_request_id = quote(id, destination).unwrap_or_default();
+            let answer = Answer::of_response(head.status, read(body).await, destination);
+            Answer { upstream_request_id, ..answer }
         }
     }
 }
@@ -190,20 +146,35 @@ struct Answer {
     message: String,
 }
 
-/// The part of a provider's error that says what is wrong.
+/// The part of a provider's error that says what is wrong: all but AWS put it into an `error`.
 #[derive(Deserialize)]
-struct ProviderError {
-    error: ProviderErrorContent,
+#[serde(untagged)]
+enum ProviderError {
+    Within { error: ProviderMessage },
+    Plain(ProviderMessage),
 }
 
 #[derive(Deserialize)]
-struct ProviderErrorContent {
+struct ProviderMessage {
+    #[serde(alias = "Message")]
     message: String,
+}
+
+impl ProviderError {
+    fn message(&self) -> &str {
+        let (Self::Within { error: told } | Self::Plain(told)) = self;
+        &told.message
+    }
 }
 
 impl Answer {
     fn of_failure(error: &SendError) -> Self {
         let (failure, message) = match error {
+            SendError::Proxy(failed) => {
+                // The operator's own text for the operator: it names the proxy, never its login.
+                let message = format!("There was no way out: {failed}. Check the account's proxy.");
+                return Self::new(Outcome::Refused, Some(FailureKind::Connect), None, message);
+            }
             SendError::Connect(_) if error.is_connect_timeout() => {
                 (FailureKind::Timeout, "There was no connection in time: check the address and the network.")
             }
@@ -220,7 +191,7 @@ impl Answer {
         let code = Some(status.as_u16());
         if !status.is_success() {
             let said = body.and_then(|body| serde_json::from_slice::<ProviderError>(&body).ok());
-            let said = said.and_then(|said| quote(&said.error.message, from));
+            let said = said.and_then(|said| quote(said.message(), from));
             let said = said.map_or(String::new(), |said| format!(" It said: {said}"));
             let message = format!("The upstream refused with {status}.{said}");
             return Self::new(Outcome::Refused, Some(failure(status)), code, message);
@@ -265,7 +236,7 @@ fn failure(status: StatusCode) -> FailureKind {
     }
 }
 
-fn begin(plane: &Plane, account: &Account, model: &Model, caller: &Caller, visitor: &Visitor) -> Attempt {
+fn begin(plane: &Plane, account: &Account, question: &Question, caller: &Caller, visitor: &Visitor) -> Attempt {
     let now = plane.now();
     Attempt {
         request_id: RequestId::from_uuid(fresh_uuid(now)),
@@ -276,10 +247,10 @@ fn begin(plane: &Plane, account: &Account, model: &Model, caller: &Caller, visit
         user: None,
         account: Some(account.id.clone()),
         platform: Some(account.platform()),
-        dialect: Dialect::Anthropic,
-        model: (plane.given.prices)().resolve(&model.asked).name,
-        model_requested: client_text(&model.asked),
-        model_upstream: client_text(&model.upstream),
+        dialect: question.operation.dialect(),
+        model: (plane.given.prices)().resolve(&question.asked).name,
+        model_requested: client_text(&question.asked),
+        model_upstream: client_text(&question.model),
         streamed: false,
         admitted_at: now,
         hour: (plane.given.calendar)().hour(now),

@@ -25,7 +25,7 @@ use vault::Guesser;
 #[derive(Deserialize, ToSchema)]
 #[schema(as = Reveal, example = json!({"field": "api_key", "password": "correct horse battery staple"}))]
 pub(crate) struct Reveal {
-    /// The account's field, by its name: `api_key`.
+    /// The account's field, one of its `secrets`.
     #[schema(min_length = 1, max_length = 64)]
     field: String,
     /// Your own password.
@@ -43,7 +43,7 @@ pub(crate) struct RevealedView {
     /// The field that was asked for.
     #[schema(example = "api_key")]
     field: String,
-    /// What it holds. (A name by which logs of HTTP traffic know a secret.)
+    /// What it holds; of `api_keys` a JSON array. (A name by which logs of HTTP traffic know a secret.)
     credential: String,
 }
 
@@ -66,10 +66,13 @@ pub(crate) async fn reveal(
         return Err(Refusal::new(RefusalType::Conflict, message));
     }
     let account = find(&plane, &id).await?.record;
-    if body.field != credential::FIELD {
-        let fault = Fault::new("field", format!("is none of this account; it has `{}`", credential::FIELD));
+    let secrets = credential::secrets(&account);
+    let Some(sealed) = secrets.get(body.field.as_str()) else {
+        let held = secrets.keys().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", ");
+        let held = if held.is_empty() { "none".to_owned() } else { held };
+        let fault = Fault::new("field", format!("is no secret of this account; it has {held}"));
         return Err(Refusal::new(RefusalType::NotFound, "This account has no such credential.").naming(fault));
-    }
+    };
     let (name, stored) = (&caller.admin.username, Some(caller.admin.password_hash.clone()));
     if !session::guess(&plane, Guesser::SignedIn, name, stored, body.password.0).await? {
         return Err(wrong_field("password", "is not your password; type it again"));
@@ -80,7 +83,8 @@ pub(crate) async fn reveal(
         RefusalType::Unauthenticated => wrong_field("code", "is wrong, or was used before; type the next one"),
         _ => refusal,
     })?;
-    let clear = credential::open(&plane.given.keyring, &account).map_err(Refusal::internal)?;
+    let clear = credential::open(&plane.given.keyring, account.platform(), &id, &body.field, sealed);
+    let clear = clear.map_err(Refusal::internal)?;
     audit::revealed(&account, &body.field);
     tracing::warn!(account.id = %id, admin.id = %caller.admin.id, field = body.field, "a credential was shown");
     Ok(Json(RevealedView { field: body.field, credential: clear.expose_secret().to_owned() }))

@@ -1,13 +1,18 @@
 //! An account as it is shown: without its credential, with the state that it is in.
 
-use super::credential;
-use crate::wire::{AuthWord, CauseWord, Instant, ModelsWord, PlatformWord};
-use domain::{Account, Cooldown, CooldownScope, Timestamp};
+use super::{credential, proxy::ProxyView, spelling};
+use crate::wire::{AccessWord, AuthWord, CauseWord, Instant, ModelsWord, PlatformWord};
+use domain::{
+    Account, AccountSettings, AwsCredential, BedrockAccess, Cooldown, CooldownScope, DroidAccess, GeminiAccess,
+    OAuthGrant, Timestamp,
+};
 use serde::Serialize;
+use std::{borrow::Cow, num::NonZeroU32};
 use store::records::Versioned;
 use utoipa::ToSchema;
+use vault::Keyring;
 
-/// An account at a provider.
+/// An account at a provider. What its platform does not have is null.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Account)]
 pub(crate) struct AccountView {
@@ -15,14 +20,34 @@ pub(crate) struct AccountView {
     /// How often it was changed, from 1; `ETag` carries it in quotes.
     version: u64,
     platform: PlatformWord,
+    access: AccessWord,
     name: String,
     description: String,
-    base_url: String,
+    /// Origin and path prefix of the API; null: the runtime of the Bedrock region.
+    base_url: Option<String>,
     /// Path of the Messages call below the base; null: `/v1/messages`.
     messages_path: Option<String>,
-    auth: AuthWord,
-    /// Whether there is a credential. It is never shown.
-    api_key_set: bool,
+    /// How the API key is sent.
+    auth: Option<AuthWord>,
+    /// Google Cloud project that requests are made for.
+    project_id: Option<String>,
+    /// Region of AWS.
+    region: Option<String>,
+    /// Id of the access key of AWS.
+    access_key_id: Option<String>,
+    /// The Azure deployment that serves all models.
+    deployment: Option<String>,
+    /// Version of Azure's API.
+    api_version: Option<String>,
+    /// How many API keys there are, of droid by `api_keys`; null also where they do not open.
+    api_keys_count: Option<usize>,
+    /// Who is signed in, of accounts by `oauth`.
+    oauth: Option<OAuthView>,
+    /// The proxy that its calls take; null: they go directly.
+    proxy: Option<ProxyView>,
+    /// The fields that hold a secret. None is shown here; an owner may have each shown by its name.
+    #[schema(example = json!(["api_key"]))]
+    secrets: Vec<&'static str>,
     /// The lowest is chosen first.
     priority: u8,
     /// Whether requests may be sent to it: the administrator's switch.
@@ -35,6 +60,26 @@ pub(crate) struct AccountView {
     created_at: Instant,
     updated_at: Instant,
     state: AccountStateView,
+}
+
+/// Who is signed in over OAuth, and for what.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AccountSignIn)]
+struct OAuthView {
+    /// Whether there is a sign-in that requests can be made with.
+    signed_in: bool,
+    /// Why a new sign-in is needed, for people; null: it is not.
+    sign_in_needed: Option<String>,
+    /// What it may be used for, in the provider's words.
+    scopes: Vec<String>,
+    /// Whom the provider calls its owner.
+    email: Option<String>,
+    /// The provider's id of the account or organisation behind it.
+    provider_account_id: Option<String>,
+    /// When the access token ends; null: it does not say, or does not. With a refresh token it is renewed.
+    access_expires_at: Option<Instant>,
+    /// When the last refresh or sign-in succeeded.
+    refreshed_at: Option<Instant>,
 }
 
 /// Whether an account can be chosen now, and if not, why.
@@ -62,6 +107,8 @@ enum StatusWord {
     Limited,
     /// It is left alone for a while.
     CoolingDown,
+    /// Nobody is signed in, or not any more.
+    SignInNeeded,
     /// The administrator switched it off.
     Paused,
     /// The subscription behind it has ended.
@@ -95,43 +142,131 @@ struct LastErrorView {
 
 impl AccountView {
     /// `cooldowns` are those that hold at `now`.
-    pub(crate) fn new(account: Versioned<Account>, cooldowns: Vec<Cooldown>, now: Timestamp) -> Self {
+    pub(crate) fn new(
+        account: Versioned<Account>,
+        cooldowns: Vec<Cooldown>,
+        keyring: &Keyring,
+        now: Timestamp,
+    ) -> Self {
         let Versioned { record: account, version } = account;
         let state = AccountStateView::new(&account, cooldowns, now);
-        let endpoint = credential::endpoint(&account).clone();
+        let secrets = credential::secrets(&account);
+        let open = |field: &'static str| {
+            let sealed = secrets.get(field)?;
+            Some(credential::open(keyring, account.platform(), &account.id, field, sealed))
+        };
+        let proxy = open("proxy").map(|url| url.map_or_else(|_| ProxyView::unknown(), |url| ProxyView::new(&url)));
+        let api_keys = open("api_keys").and_then(Result::ok);
         Self {
             id: account.id.to_string(),
             version: version.0,
             platform: PlatformWord::from(account.platform()),
+            access: AccessWord::from(account.settings.access()),
+            oauth: account.settings.oauth().map(|access| OAuthView::new(&access.grant, now)),
+            proxy,
+            api_keys_count: api_keys.and_then(|keys| spelling::count_api_keys(&keys)),
+            secrets: secrets.into_keys().collect(),
             name: account.name,
             description: account.description,
-            base_url: endpoint.base_url,
-            messages_path: endpoint.messages_path,
-            auth: AuthWord::from(endpoint.auth),
-            api_key_set: !endpoint.api_key.as_envelope().is_empty(),
             priority: account.priority.get(),
             schedulable: account.schedulable,
-            concurrency_max: account.concurrency_max.map(std::num::NonZeroU32::get),
+            concurrency_max: account.concurrency_max.map(NonZeroU32::get),
             models: account.models.into(),
             expires_at: account.expires_at.map(Instant),
             created_at: Instant(account.created_at),
             updated_at: Instant(account.updated_at),
             state,
+            base_url: None,
+            messages_path: None,
+            auth: None,
+            project_id: None,
+            region: None,
+            access_key_id: None,
+            deployment: None,
+            api_version: None,
         }
+        .with(account.settings)
+    }
+
+    /// Shows what only the platform has.
+    fn with(self, settings: AccountSettings) -> Self {
+        match settings {
+            AccountSettings::Claude(access)
+            | AccountSettings::OpenAi(access)
+            | AccountSettings::Droid(DroidAccess::OAuth(access)) => Self { base_url: Some(access.base_url), ..self },
+            AccountSettings::ClaudeConsole(endpoint)
+            | AccountSettings::Ccr(endpoint)
+            | AccountSettings::OpenAiResponses(endpoint)
+            | AccountSettings::Gemini(GeminiAccess::ApiKey(endpoint)) => Self {
+                base_url: Some(endpoint.base_url),
+                messages_path: endpoint.messages_path,
+                auth: Some(endpoint.auth.into()),
+                ..self
+            },
+            AccountSettings::Gemini(GeminiAccess::OAuth { access, project_id }) => {
+                Self { base_url: Some(access.base_url), project_id, ..self }
+            }
+            AccountSettings::Bedrock(BedrockAccess { region, base_url, credential }) => {
+                let access_key_id = match credential {
+                    AwsCredential::AccessKey { access_key_id, .. } => Some(access_key_id),
+                    AwsCredential::BearerToken(_) | AwsCredential::Environment => None,
+                };
+                Self { region: Some(region), base_url, access_key_id, ..self }
+            }
+            AccountSettings::AzureOpenAi(endpoint) => Self {
+                base_url: Some(endpoint.base_url),
+                auth: Some(endpoint.auth.into()),
+                deployment: endpoint.deployment,
+                api_version: endpoint.api_version,
+                ..self
+            },
+            AccountSettings::Droid(DroidAccess::ApiKeys { base_url, .. }) => Self { base_url: Some(base_url), ..self },
+        }
+    }
+}
+
+impl OAuthView {
+    fn new(grant: &OAuthGrant, now: Timestamp) -> Self {
+        let sign_in_needed = sign_in_needed(grant, now);
+        Self {
+            signed_in: sign_in_needed.is_none(),
+            sign_in_needed: sign_in_needed.map(Cow::into_owned),
+            scopes: grant.scopes.split_whitespace().map(str::to_owned).collect(),
+            email: grant.email.clone(),
+            provider_account_id: grant.provider_account_id.clone(),
+            access_expires_at: grant.access_expires_at.map(Instant),
+            refreshed_at: grant.refreshed_at.map(Instant),
+        }
+    }
+}
+
+/// Why no request can be made with `grant`, and none can be renewed from it.
+fn sign_in_needed(grant: &OAuthGrant, now: Timestamp) -> Option<Cow<'_, str>> {
+    if let Some(reason) = &grant.sign_in_needed {
+        return Some(reason.into());
+    }
+    match (&grant.refresh_token, &grant.access_token, grant.access_expires_at) {
+        (None, None, _) => Some("nobody has signed in".into()),
+        (None, Some(_), Some(end)) if end <= now => {
+            Some(format!("the access token ended at {end}, and there is none to renew it with").into())
+        }
+        (Some(_), _, _) | (None, Some(_), _) => None,
     }
 }
 
 impl AccountStateView {
     fn new(account: &Account, cooldowns: Vec<Cooldown>, now: Timestamp) -> Self {
         let expired = account.expires_at.is_some_and(|end| end <= now);
+        let unsigned = account.settings.oauth().and_then(|access| sign_in_needed(&access.grant, now));
         let whole = cooldowns.iter().filter(|cooldown| cooldown.scope == CooldownScope::Account);
         let until = whole.map(|cooldown| cooldown.until).max();
-        let status = match (expired, account.schedulable, until) {
-            (true, _, _) => StatusWord::Expired,
-            (false, false, _) => StatusWord::Paused,
-            (false, true, Some(_)) => StatusWord::CoolingDown,
-            (false, true, None) if cooldowns.is_empty() => StatusWord::Ready,
-            (false, true, None) => StatusWord::Limited,
+        let status = match (expired, account.schedulable, &unsigned, until) {
+            (true, _, _, _) => StatusWord::Expired,
+            (false, false, _, _) => StatusWord::Paused,
+            (false, true, Some(_), _) => StatusWord::SignInNeeded,
+            (false, true, None, Some(_)) => StatusWord::CoolingDown,
+            (false, true, None, None) if cooldowns.is_empty() => StatusWord::Ready,
+            (false, true, None, None) => StatusWord::Limited,
         };
         let mut reasons = Vec::new();
         if let (true, Some(end)) = (expired, account.expires_at) {
@@ -140,6 +275,7 @@ impl AccountStateView {
         if !account.schedulable {
             reasons.push("an administrator paused it".to_owned());
         }
+        reasons.extend(unsigned.map(|why| format!("a sign-in is needed: {why}")));
         reasons.extend(cooldowns.iter().map(reason));
         let last = cooldowns.iter().max_by_key(|cooldown| cooldown.since);
         let last_error = last.map(|cooldown| LastErrorView {

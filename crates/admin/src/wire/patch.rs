@@ -15,6 +15,11 @@ pub(crate) enum Patch<T> {
 }
 
 impl<T> Patch<T> {
+    /// Whether there is a new value.
+    pub(crate) const fn is_set(&self) -> bool {
+        matches!(self, Self::Set(_))
+    }
+
     /// The new value, which is `unset` where the field is to be cleared; none: it stays.
     pub(crate) fn or_cleared(self, unset: T) -> Option<T> {
         match self {

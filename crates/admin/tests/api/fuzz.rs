@@ -67,7 +67,7 @@ const PATHS: [&str; 46] = [
 static METHODS: [Method; 6] = [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS];
 
 /// Names that mean something somewhere, so that values reach the parsers.
-const NAMES: [&str; 58] = [
+const NAMES: [&str; 69] = [
     "name",
     "description",
     "permissions",
@@ -94,6 +94,17 @@ const NAMES: [&str; 58] = [
     "models",
     "messages_path",
     "auth",
+    "access",
+    "api_keys",
+    "project_id",
+    "region",
+    "access_key_id",
+    "secret_access_key",
+    "session_token",
+    "bearer_token",
+    "deployment",
+    "api_version",
+    "proxy",
     "username",
     "password",
     "current_password",
@@ -129,7 +140,7 @@ const NAMES: [&str; 58] = [
 ];
 
 /// Texts that mean something somewhere.
-const TEXTS: [&str; 21] = [
+const TEXTS: [&str; 27] = [
     "",
     "0",
     "-1",
@@ -143,6 +154,12 @@ const TEXTS: [&str; 21] = [
     "all",
     "claude",
     "claude-console",
+    "bedrock",
+    "oauth",
+    "environment",
+    "us-east-1",
+    "droid",
+    "socks5h://u:p@h.example:1080",
     "https://h.example",
     "id-owner",
     "WyJhcGkiLCJ4Il0",
@@ -190,6 +207,8 @@ fn document() -> impl Strategy<Value = Value> {
         Just(json!({})),
         Just(json!({"name": "k"})),
         Just(json!({"platform": "ccr", "name": "a", "base_url": "http://127.0.0.1:1", "api_key": "k"})),
+        Just(json!({"platform": "bedrock", "name": "a", "region": "us-east-1", "access": "environment"})),
+        Just(json!({"platform": "droid", "name": "a", "api_keys": ["k"]})),
         Just(json!({"username": "viewer", "password": "x"})),
         Just(json!({"provider": "other", "prices": [{"tiers": [{"input": 1, "output": 2}]}]})),
     ];

@@ -1,24 +1,23 @@
 //! `claude-relay account …`: the accounts at providers. A credential is typed, or read from a file or standard input; it is never
 //! an argument.
 
+mod secrets;
+
 use crate::cli::{
     CommandError, Desk, Verdict,
     api::Call,
     console::Consent,
     fields::{Draft, Fields},
     figures,
-    find::ACCOUNTS,
+    find::{ACCOUNT_GROUPS, ACCOUNTS, API_KEYS},
     listing::{self, ListFlags},
     one::{self, Condition},
     place::Place,
-    secret::SecretFlags,
     table::{Cell, Tone, numbers, texts},
 };
 use http::Method;
+use secrets::{AccountSecretFlags, Holder};
 use serde_json::{Map, Value, json};
-
-/// The credential in the API's document.
-const CREDENTIAL: &str = "api_key";
 
 /// Accounts at providers.
 #[derive(Debug, clap::Args)]
@@ -39,17 +38,17 @@ enum AccountCommand {
         #[command(flatten)]
         list: ListFlags,
     },
-    /// Add an account; its credential is asked for
+    /// Add an account; the credential that it needs is asked for
     Create {
         /// What people call it
         name: String,
-        /// What kind of account it is, such as claude-console or ccr
+        /// What kind of account it is: claude, claude-console, gemini, openai, openai-responses, bedrock, azure-openai, droid, ccr
         #[arg(long, value_name = "PLATFORM")]
         platform: Option<String>,
         #[command(flatten)]
         account: AccountFlags,
         #[command(flatten)]
-        credential: SecretFlags,
+        secrets: AccountSecretFlags,
         #[command(flatten)]
         fields: Fields,
     },
@@ -71,7 +70,7 @@ enum AccountCommand {
         #[arg(long)]
         credential: bool,
         #[command(flatten)]
-        source: SecretFlags,
+        secrets: AccountSecretFlags,
         #[command(flatten)]
         fields: Fields,
         #[command(flatten)]
@@ -91,6 +90,11 @@ enum AccountCommand {
         /// Its id, or its name
         account: String,
     },
+    /// End sticky sessions: their next requests are given accounts anew
+    Unstick {
+        #[command(flatten)]
+        sessions: Sessions,
+    },
     /// Ask an account's provider for one short answer; it costs a few tokens
     Test {
         /// Its id, or its name
@@ -101,9 +105,25 @@ enum AccountCommand {
     },
 }
 
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Sessions {
+    /// Those with this account, by its id, or its name
+    account: Option<String>,
+    /// Those of this key, by its id, or its name
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// Those of keys that are bound to this group, by its id, or its name
+    #[arg(long, value_name = "GROUP")]
+    group: Option<String>,
+    /// All of them
+    #[arg(long)]
+    all: bool,
+}
+
 #[derive(Debug, Default, clap::Args)]
 struct AccountFlags {
-    /// Where the provider is, such as <https://api.anthropic.com>
+    /// Where the provider is, such as <https://api.anthropic.com>; none: where the platform usually is
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
     /// A note
@@ -118,9 +138,35 @@ struct AccountFlags {
     /// A model that it serves, or CLIENT'S=PROVIDER'S name of it; may be given several times
     #[arg(long = "model", value_name = "MODEL")]
     models: Vec<String>,
-    /// How the credential is sent: x-api-key, bearer
+    /// How the API key is sent: x-api-key, bearer, x-goog-api-key, api-key
     #[arg(long, value_name = "SCHEME")]
     auth: Option<String>,
+    /// What opens it, where the platform leaves a choice: gemini `api_key` or `oauth`, bedrock `access_key`, `bearer_token` or
+    /// `environment`, droid `api_keys` or `oauth`
+    #[arg(long, value_name = "WAY")]
+    access: Option<String>,
+    /// Path of the Messages call, of claude-console and ccr; none: /v1/messages
+    #[arg(long, value_name = "PATH")]
+    messages_path: Option<String>,
+    /// The region of AWS, of bedrock
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+    /// The id of the access key of AWS, of bedrock
+    #[arg(long, value_name = "ID")]
+    access_key_id: Option<String>,
+    /// The deployment that serves all models, of azure-openai; none: each model has its own
+    #[arg(long, value_name = "NAME")]
+    deployment: Option<String>,
+    /// The version of the API, of azure-openai; none: the client's own
+    #[arg(long, value_name = "VERSION")]
+    api_version: Option<String>,
+    /// The Google Cloud project, of gemini by `oauth`; none: the account's own
+    #[arg(long, value_name = "PROJECT")]
+    project_id: Option<String>,
+    /// The proxy that its calls take, such as <socks5h://proxy.example:1080>; none: they go directly. One with a password is given
+    /// with --secret-file proxy=FILE or --ask proxy
+    #[arg(long, value_name = "URL")]
+    proxy: Option<String>,
     /// When the subscription behind it ends; none: it does not
     #[arg(long, value_name = "INSTANT")]
     expires_at: Option<String>,
@@ -133,23 +179,24 @@ struct AccountFlags {
 pub(crate) async fn run(args: &AccountArgs, desk: &Desk) -> Result<Verdict, CommandError> {
     match &args.command {
         AccountCommand::List { platform, list } => show_list(desk, platform.as_deref(), list).await?,
-        AccountCommand::Create { name, platform, account, credential, fields } => {
+        AccountCommand::Create { name, platform, account, secrets, fields } => {
             let mut draft = fields.draft()?;
-            account.write(&mut draft);
+            account.write(&mut draft)?;
             draft.put("name", Some(name.as_str())).put("platform", platform.as_deref());
-            if !draft.has(CREDENTIAL) {
-                draft.put_secret(CREDENTIAL, &credential.read(&question(name))?);
-            }
-            one::create(desk, &ACCOUNTS, draft, CREDENTIAL).await?;
+            // Whose kind is unknown, the API refuses: nothing is asked for.
+            let needs = secrets::needed(draft.text("platform").unwrap_or_default(), draft.text("access"));
+            let holder = Holder { name, needs: needs.unwrap_or_default() };
+            secrets.write(holder, &mut draft)?;
+            secrets::ask_needed(holder, &mut draft)?;
+            one::create(desk, &ACCOUNTS, draft, "").await?;
         }
         AccountCommand::Show { account } => one::show(desk, &ACCOUNTS, account).await?,
-        AccountCommand::Edit { account, name, changes, credential, source, fields, condition } => {
+        AccountCommand::Edit { account, name, changes, credential, secrets, fields, condition } => {
             let mut draft = fields.draft()?;
-            changes.write(&mut draft);
+            changes.write(&mut draft)?;
             draft.put("name", name.as_deref());
-            if *credential || source.is_given() {
-                draft.put_secret(CREDENTIAL, &source.read(&question(account))?);
-            }
+            let is_asked = if *credential { Asked::ForAll } else { Asked::ForAnotherWay };
+            write_secrets(desk, account, secrets, is_asked, &mut draft).await?;
             one::change(desk, &ACCOUNTS, account, draft, *condition).await?;
         }
         AccountCommand::Delete { account, consent, condition } => {
@@ -159,9 +206,45 @@ pub(crate) async fn run(args: &AccountArgs, desk: &Desk) -> Result<Verdict, Comm
             let (path, _) = ACCOUNTS.find(&desk.api, account).await?;
             desk.show(&desk.api.send(Call::new(Method::POST, format!("{path}/reset"))).await?)?;
         }
+        AccountCommand::Unstick { sessions } => {
+            let path = sessions.path(desk).await?;
+            desk.show(&desk.api.send(Call::new(Method::DELETE, path)).await?)?;
+        }
         AccountCommand::Test { account, model } => return test(desk, account, model.as_deref()).await,
     }
     Ok(Verdict::Fine)
+}
+
+/// Which secrets of an account that is changed are asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asked {
+    /// All that it needs.
+    ForAll,
+    /// Those that it needs when it is to be reached in another way than before.
+    ForAnotherWay,
+}
+
+/// Writes the secrets for a change of `account`, which is looked at where its kind decides.
+async fn write_secrets(
+    desk: &Desk,
+    account: &str,
+    flags: &AccountSecretFlags,
+    asked: Asked,
+    draft: &mut Draft,
+) -> Result<(), CommandError> {
+    if asked == Asked::ForAnotherWay && !flags.is_unnamed() && !draft.has("access") {
+        return flags.write(Holder { name: account, needs: &[] }, draft);
+    }
+    let (_, document) = ACCOUNTS.find(&desk.api, account).await?;
+    let former = document["access"].as_str();
+    let wanted = if draft.has("access") { draft.text("access") } else { former }.map(str::to_owned);
+    let needs = secrets::needed(document["platform"].as_str().unwrap_or_default(), wanted.as_deref());
+    let holder = Holder { name: account, needs: needs.unwrap_or_default() };
+    flags.write(holder, draft)?;
+    if asked == Asked::ForAll || wanted.as_deref() != former {
+        secrets::ask_needed(holder, draft)?;
+    }
+    Ok(())
 }
 
 async fn show_list(desk: &Desk, platform: Option<&str>, list: &ListFlags) -> Result<(), CommandError> {
@@ -218,17 +301,43 @@ async fn test(desk: &Desk, account: &str, model: Option<&str>) -> Result<Verdict
     Ok(if answer.document["ok"] == json!(true) { Verdict::Fine } else { Verdict::Failed })
 }
 
+impl Sessions {
+    async fn path(&self, desk: &Desk) -> Result<String, CommandError> {
+        let mut path = "/admin/sticky-sessions".to_owned();
+        for (name, kind, given) in [
+            ("account", &ACCOUNTS, &self.account),
+            ("key", &API_KEYS, &self.key),
+            ("group", &ACCOUNT_GROUPS, &self.group),
+        ] {
+            if let Some(given) = given {
+                path = format!("{path}?{name}={}", kind.id_of(&desk.api, given).await?);
+            }
+        }
+        Ok(path)
+    }
+}
+
 impl AccountFlags {
-    fn write(&self, draft: &mut Draft) {
+    fn write(&self, draft: &mut Draft) -> Result<(), CommandError> {
+        let proxy = self.proxy.as_deref().map(secrets::proxy_argument).transpose()?;
         draft
-            .put("base_url", self.base_url.as_deref())
+            .put_or_clear("base_url", self.base_url.as_deref())
             .put("description", self.description.as_deref())
             .put("priority", self.priority)
             .put("concurrency_max", self.concurrency_max)
             .put("models", models(&self.models))
             .put("auth", self.auth.as_deref())
+            .put("access", self.access.as_deref())
+            .put_or_clear("messages_path", self.messages_path.as_deref())
+            .put("region", self.region.as_deref())
+            .put("access_key_id", self.access_key_id.as_deref())
+            .put_or_clear("deployment", self.deployment.as_deref())
+            .put_or_clear("api_version", self.api_version.as_deref())
+            .put_or_clear("project_id", self.project_id.as_deref())
+            .put_or_clear("proxy", proxy)
             .put_or_clear("expires_at", self.expires_at.as_deref())
             .put("schedulable", self.schedulable);
+        Ok(())
     }
 }
 
@@ -237,10 +346,6 @@ fn models(given: &[String]) -> Option<Value> {
     let pairs = given.iter().map(|text| text.split_once('=').unwrap_or((text, text)));
     let mapped: Map<String, Value> = pairs.map(|(ours, theirs)| (ours.to_owned(), Value::from(theirs))).collect();
     (!mapped.is_empty()).then_some(Value::Object(mapped))
-}
-
-fn question(account: &str) -> String {
-    format!("Credential of `{account}` (not shown)")
 }
 
 #[cfg(test)]

@@ -14,11 +14,12 @@ use std::{
 const DOCUMENT_BYTES_MAX: u64 = 1 << 20;
 
 /// Fields that are secrets, at whatever depth.
-const SECRETS: [&str; 17] = [
-    "access_key_id",
+const SECRETS: [&str; 19] = [
     "access_token",
     "api_key",
+    "api_keys",
     "authorization",
+    "bearer_token",
     "client_secret",
     "credential",
     "credentials",
@@ -27,6 +28,7 @@ const SECRETS: [&str; 17] = [
     "new_password",
     "password",
     "private_key",
+    "proxy",
     "refresh_token",
     "secret",
     "secret_access_key",
@@ -87,6 +89,11 @@ impl Draft {
     /// Writes a secret.
     pub(crate) fn put_secret(&mut self, name: &str, secret: &SecretString) {
         self.put(name, Some(secret.expose_secret()));
+    }
+
+    /// The text of a field, if it has one.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(Value::as_str)
     }
 
     /// Whether a field is there.

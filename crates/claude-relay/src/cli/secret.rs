@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use std::{
     fs::File,
     io::{self, IsTerminal},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 /// Where the secret of a command is.
@@ -29,18 +29,28 @@ impl SecretFlags {
     /// The secret; asked for with `question` where no place is named.
     pub(crate) fn read(&self, question: &str) -> Result<SecretString, CommandError> {
         match &self.secret_file {
-            Some(path) if path.as_os_str() == "-" => read_secret(io::stdin().lock()),
-            Some(path) => {
-                let file = File::open(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-                read_secret(file)
-            }
-            None if io::stdin().is_terminal() => ask_secret(question),
-            None => Err(format!(
-                "{question}: nobody is here to type it; give it with --secret-file FILE, or `-` for standard input"
-            )
-            .into()),
+            Some(path) => read_file(path),
+            None => ask(question, "--secret-file FILE"),
         }
     }
+}
+
+/// The secret in the file at `path`; `-` is standard input.
+pub(crate) fn read_file(path: &Path) -> Result<SecretString, CommandError> {
+    if path.as_os_str() == "-" {
+        return read_secret(io::stdin().lock());
+    }
+    let file = File::open(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    read_secret(file)
+}
+
+/// The secret that the person at the terminal types; `flag` is how it is given where nobody is there.
+pub(crate) fn ask(question: &str, flag: &str) -> Result<SecretString, CommandError> {
+    if io::stdin().is_terminal() {
+        return ask_secret(question);
+    }
+    let help = format!("nobody is here to type it; give it with {flag}, or `-` for standard input");
+    Err(format!("{question}: {help}").into())
 }
 
 /// The password of somebody who signs in: made by the relay, unless one is given.

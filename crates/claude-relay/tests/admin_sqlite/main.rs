@@ -33,8 +33,12 @@ mod key_lists;
 mod local;
 #[path = "../../../admin/tests/api/plane.rs"]
 mod plane;
+#[path = "../../../admin/tests/api/platforms.rs"]
+mod platforms;
 #[path = "../../../admin/tests/api/prices.rs"]
 mod prices;
+#[path = "../../../admin/tests/api/probes.rs"]
+mod probes;
 #[path = "../../../admin/tests/api/rates.rs"]
 mod rates;
 #[path = "../../../admin/tests/api/reveal.rs"]

@@ -28,10 +28,14 @@ pub(crate) async fn create(site: &Site, name: &str, base_url: &str) -> Value {
 pub(crate) async fn whole_life(site: &Site) {
     let upstream = ScriptedUpstream::start(Script::always(Reply::message(Answer::hello()))).await.unwrap();
     let made = create(site, "main", &upstream.base_url()).await;
-    assert_eq!((&made["api_key_set"], &made["state"]["status"]), (&json!(true), &json!("ready")));
+    assert_eq!((&made["secrets"], &made["state"]["status"]), (&json!(["api_key"]), &json!("ready")));
     let edited = site.document(&["account", "edit", "main", "--priority", "7", "--model", "a=b", "--model", "c"]).await;
     assert_eq!((&edited["priority"], &edited["models"]), (&json!(7), &json!({"a": "b", "c": "c"})));
     assert_eq!(site.document(&["account", "reset", "main"]).await["id"], made["id"]);
+    for which in [&["main"][..], &["--all"]] {
+        let ended = site.document(&[&["account", "unstick"][..], which].concat()).await;
+        assert_eq!(ended["ended"], json!(0));
+    }
     let tested = site.document(&["account", "test", "main", "--model", "a"]).await;
     assert_eq!(tested["ok"], json!(true), "{tested}");
     let sent = &upstream.received(1).await;
@@ -86,4 +90,70 @@ async fn a_test_that_fails_is_told_by_the_exit_code() {
     create(&site, "main", &upstream.base_url()).await;
     let ended = site.run(&["account", "test", "main", "--json"]).await.expect(1);
     assert_eq!((&ended.json()["ok"], &ended.json()["status"]), (&json!(false), &json!(401)));
+}
+
+/// A command that reads a secret from standard input; what it made or changed.
+async fn with_secret(site: &Site, args: &[&str], secret: &str) -> Value {
+    let args = [args, &["--json"]].concat();
+    site.run_with(&args, &[], secret).await.expect(0).json()
+}
+
+#[tokio::test]
+async fn an_account_of_another_platform_has_flags_of_its_own_and_shows_what_it_has() {
+    let site = Site::stopped().await;
+    let create = ["account", "create", "aws", "--platform", "bedrock", "--region", "us-east-1"];
+    let secret = ["--access-key-id", "AKIAIOSFODNN7EXAMPLE", "--secret-file", "secret_access_key=-"];
+    let made = with_secret(&site, &[&create[..], &secret].concat(), "hidden-secret\n").await;
+    assert_eq!((&made["region"], &made["secrets"]), (&json!("us-east-1"), &json!(["secret_access_key"])));
+    let edit = ["account", "edit", "aws", "--access", "bearer_token", "--secret-file", "-"];
+    let edited = with_secret(&site, &edit, "hidden-token").await;
+    assert_eq!((&edited["access"], &edited["secrets"]), (&json!("bearer_token"), &json!(["bearer_token"])));
+    let proxied =
+        ["account", "edit", "aws", "--proxy", "socks5h://p.example:1080", "--base-url", "https://vpce.example"];
+    assert_eq!(site.document(&proxied).await["proxy"]["url"], "socks5h://p.example:1080");
+    let proxied = ["account", "edit", "aws", "--secret-file", "proxy=-", "--base-url", "none"];
+    let proxied = with_secret(&site, &proxied, "http://relay:hidden-pass@p.example:3128\n").await;
+    assert_eq!(proxied["proxy"], json!({"url": "http://relay@p.example:3128", "password_set": true}));
+    assert_eq!((&proxied["base_url"], &proxied["region"]), (&Value::Null, &json!("us-east-1")));
+    let shown = site.said(&["account", "show", "aws"]).await;
+    for part in ["bedrock", "us-east-1", "proxy.url", "relay@p.example:3128", "bearer_token, proxy"] {
+        assert!(shown.contains(part) && !shown.contains("hidden"), "{part}: {shown}");
+    }
+    let direct = site.document(&["account", "edit", "aws", "--proxy", "none", "--access", "environment"]).await;
+    assert_eq!((&direct["proxy"], &direct["secrets"]), (&Value::Null, &json!([])));
+}
+
+#[tokio::test]
+async fn what_needs_no_credential_is_asked_for_none_and_waits_for_a_sign_in() {
+    let site = Site::stopped().await;
+    let made = site.document(&["account", "create", "max", "--platform", "claude"]).await;
+    assert_eq!((&made["state"]["status"], &made["oauth"]["signed_in"]), (&json!("sign_in_needed"), &json!(false)));
+    let list = site.said(&["account", "list"]).await;
+    assert!(list.contains("sign_in_needed") && list.contains("nobody has signed in"), "{list}");
+    let keys = ["account", "create", "keys", "--platform", "droid", "--secret-file", "-"];
+    assert_eq!(with_secret(&site, &keys, "fk-1\nfk-2\n").await["api_keys_count"], 2);
+    let args = ["account", "create", "code", "--platform", "gemini", "--access", "oauth", "--project-id", "team-1"];
+    assert_eq!(site.document(&args).await["project_id"], "team-1");
+}
+
+#[tokio::test]
+async fn a_secret_without_its_field_and_a_proxy_s_password_are_refused_with_what_to_write() {
+    let site = Site::stopped().await;
+    let refusals = [
+        (&["--platform", "claude", "--secret-file", "key.txt"][..], "--secret-file FIELD=key.txt"),
+        (&["--platform", "claude", "--proxy", "http://u:hidden@p.example:1"], "--secret-file proxy=FILE"),
+        (&["--platform", "claude", "--set", "proxy=http://u:hidden@p.example:1"], "process lists"),
+        (&["--platform", "claude", "--ask", "password"], "no secret of an account"),
+        (&["--platform", "claude", "--ask", "proxy"], "--secret-file proxy=FILE"),
+        (&["--platform", "bedrock", "--region", "us-east-1"], "--secret-file secret_access_key=FILE"),
+        (&["--platform", "nothing"], "platform"),
+        (&["--platform", "claude", "--region", "us-east-1"], "`region`"),
+    ];
+    for (flags, expected) in refusals {
+        let message = site.run(&[&["account", "create", "a"], flags].concat()).await.refusal();
+        assert!(message.contains(expected) && !message.contains("hidden"), "{flags:?}: {message}");
+    }
+    with_secret(&site, &["account", "create", "key", "--platform", "gemini", "--secret-file", "-"], "k").await;
+    let message = site.run(&["account", "edit", "key", "--access", "environment"]).await.refusal();
+    assert!(message.contains("access"), "{message}");
 }

@@ -16,6 +16,14 @@ const PROVIDER: &str = "https://api.anthropic.com";
 /// The request in the page's examples.
 const REQUEST: &str = "0199f0c8-5a3e-7c1d-9f42-1b2c3d4e5f60";
 
+/// Files with secrets in the page's examples.
+const FILES: [(&str, &str); 4] = [
+    ("key.txt", "sk-ant-from-a-file\n"),
+    ("keys.txt", "fk-first\nfk-second\n"),
+    ("secret.txt", "of-an-access-key\n"),
+    ("proxy.txt", "socks5h://relay:secret@proxy.example:1080\n"),
+];
+
 /// Commands that ask a person, with what the person types.
 const ASKING: [(&str, &str); 2] = [
     (
@@ -99,7 +107,9 @@ fn both_pages_have_the_same_commands() {
 async fn every_command_of_the_page_runs_as_it_is_written() {
     let site = Site::running().await;
     let upstream = ScriptedUpstream::start(Script::always(Reply::message(Answer::hello()))).await.unwrap();
-    std::fs::write(site.path().join("key.txt"), "sk-ant-from-a-file\n").unwrap();
+    for (file, secret) in FILES {
+        std::fs::write(site.path().join(file), secret).unwrap();
+    }
     let mut section = "";
     for (of, line) in commands(PAGE) {
         if of != section {

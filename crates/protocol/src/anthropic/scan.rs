@@ -30,7 +30,7 @@ pub fn scan(body: &[u8], in_path: Option<&PathModel>) -> Result<Scan, ScanError>
         model_range,
         stream: wants_stream(stream.as_ref())? || in_path.is_some_and(|path| path.stream),
         max_tokens: max_tokens.as_ref().and_then(Value::count),
-        session: end_user.as_ref().map(|user| user.session.as_ref().unwrap_or(&user.id).clone()),
+        session: end_user.as_ref().and_then(|user| user.session.clone()),
         end_user,
         tariff,
         usage_edit: None,

@@ -3,17 +3,17 @@
 use super::super::FieldWriter;
 use crate::{error::StoreError, keyspace::Family, records::FieldReader};
 use domain::{
-    AccountSettings, AuthScheme, AwsCredential, AzureEndpoint, BedrockAccess, DroidAccess, GeminiAccess, HttpEndpoint,
-    OAuthAccess, OAuthGrant, Sealed,
+    Access, AccountSettings, AuthScheme, AwsCredential, AzureEndpoint, BedrockAccess, DroidAccess, GeminiAccess,
+    HttpEndpoint, OAuthAccess, OAuthGrant, Sealed,
 };
 
 /// Words of the field `access`: which of a platform's ways an account is reached by.
-const API_KEY: &str = "api_key";
-const API_KEYS: &str = "api_keys";
-const OAUTH: &str = "oauth";
-const ACCESS_KEY: &str = "access_key";
-const BEARER_TOKEN: &str = "bearer_token";
-const ENVIRONMENT: &str = "environment";
+const API_KEY: &str = Access::ApiKey.as_str();
+const API_KEYS: &str = Access::ApiKeys.as_str();
+const OAUTH: &str = Access::OAuth.as_str();
+const ACCESS_KEY: &str = Access::AccessKey.as_str();
+const BEARER_TOKEN: &str = Access::BearerToken.as_str();
+const ENVIRONMENT: &str = Access::Environment.as_str();
 
 /// Writes `settings` behind what all accounts have.
 pub(super) fn write(settings: &AccountSettings, fields: FieldWriter) -> FieldWriter {

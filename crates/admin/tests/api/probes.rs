@@ -1,0 +1,228 @@
+//! The test of an account of each platform: what is asked of whom, and how it is told.
+
+use crate::plane::Plane;
+use domain::Role;
+use serde_json::{Value, json};
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    thread::{self, JoinHandle},
+};
+
+/// What came to a provider that answers once.
+#[derive(Debug)]
+struct Asked {
+    /// First line and headers, in small letters but for the first line.
+    head: String,
+    body: Value,
+}
+
+impl Asked {
+    fn first_line(&self) -> &str {
+        self.head.lines().next().unwrap_or_default()
+    }
+
+    fn has(&self, header: &str) -> bool {
+        self.head.lines().any(|line| line == header)
+    }
+}
+
+/// A provider that gives `answer` to the one request that it gets, whatever it asks; its address, and what came.
+fn provider(status: &'static str, answer: &'static str) -> (String, JoinHandle<Asked>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let served = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut read = Vec::new();
+        let asked = loop {
+            let mut part = [0; 4096];
+            let count = stream.read(&mut part).expect("reads");
+            read.extend_from_slice(&part[..count]);
+            if let Some(asked) = whole(&read) {
+                break asked;
+            }
+            assert_ne!(count, 0, "the request ended early");
+        };
+        let length = answer.len();
+        let reply = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nx-amzn-requestid: theirs\r\ncontent-length: {length}\r\n\
+             connection: close\r\n\r\n{answer}"
+        );
+        stream.write_all(reply.as_bytes()).expect("writes");
+        asked
+    });
+    (format!("http://{address}"), served)
+}
+
+/// The request in `read`, once all of it is there.
+fn whole(read: &[u8]) -> Option<Asked> {
+    let text = std::str::from_utf8(read).expect("text");
+    let (head, body) = text.split_once("\r\n\r\n")?;
+    let (first, headers) = head.split_once("\r\n")?;
+    let head = format!("{first}\n{}", headers.to_ascii_lowercase().replace("\r\n", "\n"));
+    Some(Asked { head, body: serde_json::from_str(body).ok()? })
+}
+
+/// Adds an account at `base_url` and tests it.
+async fn test(plane: &Plane, mut document: Value, base_url: &str, order: Value) -> Value {
+    let operator = plane.caller(Role::Operator).await;
+    document["name"] = json!("n");
+    document["base_url"] = json!(base_url);
+    let account = operator.post("/admin/accounts", document).await.expect(201);
+    let path = format!("/admin/accounts/{}/test", account["id"].as_str().expect("an id"));
+    operator.post(&path, order).await.expect(200)
+}
+
+/// Account, order, first line, header that opens it, body, dialect in the books.
+fn questions() -> Vec<(Value, Value, &'static str, &'static str, Value, &'static str)> {
+    let hi = json!([{"role": "user", "content": "Hi"}]);
+    let droid = json!({"platform": "droid", "api_keys": ["k-1", "k-2"]});
+    let azure =
+        |version: Value| json!({"platform": "azure-openai", "api_key": "k", "deployment": "d", "api_version": version});
+    vec![
+        (
+            json!({"platform": "gemini", "api_key": "k"}),
+            json!({}),
+            "POST /v1beta/models/gemini-flash-latest:generateContent HTTP/1.1",
+            "x-goog-api-key: k",
+            json!({"contents": [{"role": "user", "parts": [{"text": "Hi"}]}], "generationConfig": {"maxOutputTokens": 1}}),
+            "gemini",
+        ),
+        (
+            json!({"platform": "openai-responses", "api_key": "k", "models": {"gpt-5": "deep-1"}}),
+            json!({}),
+            "POST /v1/responses HTTP/1.1",
+            "authorization: bearer k",
+            json!({"model": "deep-1", "max_output_tokens": 16, "store": false, "input": "Hi"}),
+            "openai-responses",
+        ),
+        (
+            json!({"platform": "openai-responses", "api_key": "k"}),
+            json!({"dialect": "openai-chat", "model": "m"}),
+            "POST /v1/chat/completions HTTP/1.1",
+            "authorization: bearer k",
+            json!({"model": "m", "max_completion_tokens": 256, "messages": hi}),
+            "openai-chat",
+        ),
+        (
+            azure(json!("2024-10-21")),
+            json!({"model": "gpt-5"}),
+            "POST /openai/deployments/d/chat/completions?api-version=2024-10-21 HTTP/1.1",
+            "api-key: k",
+            json!({"model": "d", "max_completion_tokens": 256, "messages": hi}),
+            "openai-chat",
+        ),
+        (
+            azure(Value::Null),
+            json!({"dialect": "openai-responses"}),
+            "POST /openai/v1/responses HTTP/1.1",
+            "api-key: k",
+            json!({"model": "d", "max_output_tokens": 16, "store": false, "input": "Hi"}),
+            "openai-responses",
+        ),
+        (
+            json!({"platform": "bedrock", "access": "bearer_token", "region": "us-east-1", "bearer_token": "k"}),
+            json!({"model": "us.anthropic.claude-haiku-4-5-20251001-v1:0"}),
+            "POST /model/us.anthropic.claude-haiku-4-5-20251001-v1%3A0/invoke HTTP/1.1",
+            "authorization: bearer k",
+            json!({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 1, "messages": hi}),
+            "anthropic",
+        ),
+        (
+            droid.clone(),
+            json!({}),
+            "POST /a/v1/messages HTTP/1.1",
+            "authorization: bearer k-1",
+            json!({"model": "claude-haiku-4-5", "max_tokens": 1, "messages": hi}),
+            "anthropic",
+        ),
+        (
+            droid.clone(),
+            json!({"model": "gpt-5"}),
+            "POST /o/v1/responses HTTP/1.1",
+            "authorization: bearer k-1",
+            json!({"model": "gpt-5", "max_output_tokens": 16, "store": false, "input": "Hi"}),
+            "openai-responses",
+        ),
+        (
+            droid,
+            json!({"model": "glm-5"}),
+            "POST /o/v1/chat/completions HTTP/1.1",
+            "authorization: bearer k-1",
+            json!({"model": "glm-5", "max_completion_tokens": 256, "messages": hi}),
+            "openai-chat",
+        ),
+    ]
+}
+
+#[tokio::test]
+async fn each_platform_is_asked_in_its_own_dialect_where_its_models_are() {
+    for (account, order, first_line, opening, body, dialect) in questions() {
+        let plane = Plane::new().await;
+        let (base_url, served) = provider("200 OK", "{}");
+        let report = test(&plane, account, &base_url, order).await;
+        assert_eq!((&report["ok"], &report["status"]), (&json!(true), &json!(200)), "{report}");
+        let asked = served.join().expect("was asked");
+        assert_eq!(asked.first_line(), first_line);
+        assert!(asked.has(opening), "{}", asked.head);
+        assert_eq!(asked.body, body, "{first_line}");
+        assert_eq!(asked.has("anthropic-version: 2023-06-01"), first_line.contains("/v1/messages"), "{}", asked.head);
+        let records = plane.caller(Role::Viewer).await.get("/admin/usage/records").await.expect(200);
+        let record = &records["items"][0];
+        assert_eq!((&record["kind"], &record["dialect"]), (&json!("account_test"), &json!(dialect)));
+        assert_eq!(record["upstream_request_id"], "theirs");
+    }
+}
+
+#[tokio::test]
+async fn what_a_provider_says_is_found_where_it_puts_it() {
+    let key =
+        json!({"platform": "bedrock", "access": "bearer_token", "region": "us-east-1", "bearer_token": "k-secret"});
+    for (answer, told) in [
+        (r#"{"message": "no access to the model"}"#, " It said: no access to the model"),
+        (r#"{"Message": "denied"}"#, " It said: denied"),
+        (r#"{"error": {"code": 403, "message": "not enabled", "status": "X"}}"#, " It said: not enabled"),
+        (r#"{"message": "k-secret is unknown"}"#, ""),
+        (r#"{"detail": "?"}"#, ""),
+    ] {
+        let plane = Plane::new().await;
+        let (base_url, served) = provider("403 Forbidden", answer);
+        let report = test(&plane, key.clone(), &base_url, json!({})).await;
+        served.join().expect("was asked");
+        assert_eq!(report["message"], format!("The upstream refused with 403 Forbidden.{told}"));
+    }
+}
+
+#[tokio::test]
+async fn an_account_that_cannot_be_tested_says_why_and_nobody_is_asked() {
+    let plane = Plane::new().await;
+    let operator = plane.caller(Role::Operator).await;
+    let signed = json!({"platform": "bedrock", "name": "n", "access": "environment", "region": "us-east-1"});
+    let oauth = |platform: &str| json!({"platform": platform, "name": "n", "access": "oauth"});
+    for (document, why) in [
+        (signed, "are signed"),
+        (oauth("claude"), "OAuth"),
+        (oauth("openai"), "OAuth"),
+        (oauth("gemini"), "OAuth"),
+        (oauth("droid"), "OAuth"),
+    ] {
+        let account = operator.post("/admin/accounts", document).await.expect(201);
+        let path = format!("/admin/accounts/{}/test", account["id"].as_str().expect("an id"));
+        let refused = operator.post(&path, json!({})).await;
+        assert_eq!(refused.refusal().0, "conflict");
+        assert!(refused.body.to_string().contains(why), "{}", refused.body);
+    }
+    assert_eq!(operator.get("/admin/usage/records").await.expect(200)["items"], json!([]));
+}
+
+#[tokio::test]
+async fn an_account_is_asked_only_in_dialects_that_its_api_has() {
+    let plane = Plane::new().await;
+    let operator = plane.caller(Role::Operator).await;
+    let document = json!({"platform": "gemini", "name": "n", "api_key": "k"});
+    let account = operator.post("/admin/accounts", document).await.expect(201);
+    let path = format!("/admin/accounts/{}/test", account["id"].as_str().expect("an id"));
+    let refused = operator.post(&path, json!({"dialect": "anthropic"})).await;
+    assert_eq!(refused.refusal(), ("unprocessable", vec!["dialect"]));
+    assert!(refused.body.to_string().contains("write gemini"), "{}", refused.body);
+}
