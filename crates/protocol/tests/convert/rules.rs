@@ -123,6 +123,32 @@ fn a_function_of_a_namespace_comes_back_with_it() {
 }
 
 #[test]
+fn the_description_of_a_schema_goes_into_it_where_there_is_no_place_beside_it() {
+    let format = |schema: &str| {
+        let schema = format!(r#"{{"name":"A","description":"An \"answer\".","schema":{schema}}}"#);
+        chat(&format!(r#","response_format":{{"type":"json_schema","json_schema":{schema}}}"#))
+    };
+    for (to, place) in [(Anthropic, "/output_config/format/schema"), (Gemini, "/generationConfig/responseJsonSchema")] {
+        for (schema, expected) in [
+            (r#"{ "type":"object"}"#, json!({"description": "An \"answer\".", "type": "object"})),
+            ("{}", json!({"description": "An \"answer\"."})),
+            (r#"{"description":"Its own."}"#, json!({"description": "Its own."})),
+        ] {
+            assert_eq!(converted(Chat, to, "m", &format(schema)).pointer(place), Some(&expected));
+        }
+    }
+}
+
+#[test]
+fn a_namespace_is_described_with_each_of_its_functions() {
+    let tools = r#"{"type":"namespace","name":"n","description":"About n.","tools":[{"type":"function","name":"f","description":"F."},{"type":"function","name":"g"}]}"#;
+    let body = format!(r#"{{"model":"m","input":"Hi","tools":[{tools}]}}"#);
+    let tools = &converted(Responses, Anthropic, "m", &body)["tools"];
+    let descriptions = [&tools[0]["description"], &tools[1]["description"]];
+    assert_eq!(descriptions, [&json!("About n.\n\nF."), &json!("About n.")]);
+}
+
+#[test]
 fn the_name_of_an_end_user_that_is_too_long_is_left_out() {
     let body = messages(&format!(r#","metadata":{{"user_id":"{}"}}"#, "x".repeat(65)));
     assert_eq!(converted(Anthropic, Chat, "gpt-5.2", &body).get("user"), None);

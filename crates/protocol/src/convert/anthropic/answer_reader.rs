@@ -12,35 +12,28 @@ use crate::{
 use domain::Dialect;
 use std::borrow::Cow;
 
-/// Reads one stream. The provider sends one block after the other, so that nothing needs to be kept.
-#[derive(Debug, Clone, Copy, Default)]
-pub(in crate::convert) struct AnswerReader;
-
-impl AnswerReader {
-    /// Gives out the pieces of an event, or the failure that it tells.
-    #[expect(clippy::unused_self, reason = "the readers of all dialects are called alike")]
-    pub(in crate::convert) fn event<'e>(
-        &mut self,
-        event: &Event<'e>,
-        out: &mut Vec<Piece<'e>>,
-    ) -> Result<Option<UpstreamError>, Fault> {
-        let mut fields = Fields::of_body(event.data)?;
-        match &*fields.required_text("type")? {
-            "message_start" => head(&mut fields.required("message")?.object()?, out)?,
-            "content_block_start" => block(fields.required("content_block")?, out)?,
-            "content_block_delta" => delta(fields.required("delta")?.object()?, out)?,
-            "message_delta" => {
-                if let Some(usage) = fields.object("usage")? {
-                    out.push(Piece::Usage(read_usage(usage)?));
-                }
-                stop(&mut fields.required("delta")?.object()?, out)?;
+/// Gives out the pieces of an event, or the failure that it tells. The provider sends one block after the other, so that
+/// nothing needs to be kept from event to event.
+pub(in crate::convert) fn event<'e>(
+    event: &Event<'e>,
+    out: &mut Vec<Piece<'e>>,
+) -> Result<Option<UpstreamError>, Fault> {
+    let mut fields = Fields::of_body(event.data)?;
+    match &*fields.required_text("type")? {
+        "message_start" => head(&mut fields.required("message")?.object()?, out)?,
+        "content_block_start" => block(fields.required("content_block")?, out)?,
+        "content_block_delta" => delta(fields.required("delta")?.object()?, out)?,
+        "message_delta" => {
+            if let Some(usage) = fields.object("usage")? {
+                out.push(Piece::Usage(read_usage(usage)?));
             }
-            "error" => return Ok(Some(error(fields))),
-            // Pings, edges of blocks, and whatever is added later: the provider asks clients to pass over it.
-            _ => {}
+            stop(&mut fields.required("delta")?.object()?, out)?;
         }
-        Ok(None)
+        "error" => return Ok(Some(error(fields))),
+        // Pings, edges of blocks, and whatever is added later: the provider asks clients to pass over it.
+        _ => {}
     }
+    Ok(None)
 }
 
 /// Gives out the pieces of a whole answer.

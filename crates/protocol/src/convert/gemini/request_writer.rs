@@ -3,7 +3,7 @@
 use crate::convert::{
     conversation::{
         Call, Calls, Choice, Content, Conversation, Delivery, Display, Effort, Format, Mode, Outcome, Part, Role,
-        Sampling, Source, Thinking, Tier, Tool, ToolResult, Turn, Wish,
+        Sampling, Source, Thinking, Tier, Tool, ToolResult, Turn, Wish, described,
     },
     fields::Fault,
     json::{Json, Object},
@@ -289,7 +289,8 @@ fn formed<'a>(config: Object<'a>, format: Option<Wish<Format<'a>>>) -> Object<'a
         None => config,
         Some(Format::Json) => config.with("responseMimeType", "application/json"),
         // A name is only a label, and the provider always keeps to the schema.
-        Some(Format::Schema { schema, name: _, description: _, strict: _ }) => {
+        Some(Format::Schema { schema, description, name: _, strict: _ }) => {
+            let schema = described(schema, description.as_deref());
             config.with("responseMimeType", "application/json").with("responseJsonSchema", schema)
         }
     }

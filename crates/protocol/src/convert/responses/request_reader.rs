@@ -224,30 +224,39 @@ fn reasoning<'a>(fields: &mut Fields<'a>) -> Result<Content<'a>, Fault> {
     Ok(Content::Thought { text, seal })
 }
 
-/// A function, or the functions of a namespace.
-fn tool<'a>(field: Field<'a>, namespace: Option<&str>, out: &mut Vec<Tool<'a>>) -> Result<(), Fault> {
+/// A function, or the functions of a namespace, which is described with each of them.
+fn tool<'a>(field: Field<'a>, namespace: Option<&Namespace<'a>>, out: &mut Vec<Tool<'a>>) -> Result<(), Fault> {
     let mut fields = field.object()?;
     let kind = fields.required("type")?;
     match &*kind.text()? {
         "function" => {}
         "namespace" if namespace.is_none() => {
-            let name = fields.required_text("name")?;
-            // Its functions have descriptions of their own.
-            fields.pass_over(&["description"]);
+            let namespace = Namespace { name: fields.required_text("name")?, description: fields.text("description")? };
             for field in fields.list("tools")? {
-                tool(field, Some(&name), out)?;
+                tool(field, Some(&namespace), out)?;
             }
             return fields.finish();
         }
         _ => return Err(kind.fault("only functions can be called upstream")),
     }
+    let about = namespace.and_then(|namespace| namespace.description.clone()).filter(|about| !about.is_empty());
+    let description = match (about, fields.text("description")?) {
+        (Some(about), Some(description)) => Some(Cow::Owned(format!("{about}\n\n{description}"))),
+        (about, description) => description.or(about),
+    };
     out.push(Tool {
-        name: within(namespace, fields.required_text("name")?),
-        description: fields.text("description")?,
+        name: within(namespace.map(|namespace| &*namespace.name), fields.required_text("name")?),
+        description,
         schema: fields.take("parameters").map(Field::raw_object).transpose()?,
         strict: fields.boolean("strict")?,
     });
     fields.finish()
+}
+
+/// Functions that belong together.
+struct Namespace<'a> {
+    name: Cow<'a, str>,
+    description: Option<Cow<'a, str>>,
 }
 
 /// The name of a function, with its namespace: no name of this dialect has a dot.
