@@ -12,6 +12,9 @@ use std::{borrow::Cow, fmt};
 /// Most members of an object that is looked into. The largest known, a request, has about forty.
 const MEMBERS_MAX: usize = 256;
 
+/// Longest path that a fault names, in bytes. The longest of a known field has about eighty.
+const PATH_BYTES_MAX: usize = 256;
+
 /// Why a document cannot be read: where, and what is wrong there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -47,9 +50,13 @@ pub(super) struct Number<'a> {
 }
 
 impl Fault {
-    /// A fault of `field`.
+    /// A fault of `field`. A path longer than [`PATH_BYTES_MAX`] is cut: its keys are whatever was sent.
     pub(super) fn new(field: impl Into<String>, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { field: field.into(), reason: reason.into() }
+        let mut field = field.into();
+        if field.len() > PATH_BYTES_MAX {
+            field.truncate(field.floor_char_boundary(PATH_BYTES_MAX));
+        }
+        Self { field, reason: reason.into() }
     }
 }
 
@@ -92,6 +99,17 @@ impl<'a> Fields<'a> {
     /// Takes a whole number that is not negative.
     pub(super) fn count(&mut self, name: &str) -> Result<Option<u64>, Fault> {
         self.take(name).map(|field| field.count()).transpose()
+    }
+
+    /// Takes a number of tokens, if there is one that can be read: an answer does not fail by how it is counted.
+    pub(super) fn tokens(&mut self, name: &str) -> Option<u64> {
+        self.take(name).and_then(|field| field.count().ok())
+    }
+
+    /// Takes an object of numbers of tokens; one without members when there is none.
+    pub(super) fn counts(&mut self, name: &str) -> Self {
+        let counts = self.take(name).and_then(|field| field.object().ok());
+        counts.unwrap_or_else(|| Self { path: String::new(), members: Vec::new() })
     }
 
     /// Takes an object.

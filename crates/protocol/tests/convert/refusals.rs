@@ -91,6 +91,12 @@ fn what_no_upstream_can_express_of_messages_is_refused_by_name() {
     for (body, field) in [
         (messages(r#","mcp_servers":[{"name":"s"}]"#), "mcp_servers"),
         (messages(r#","container":"c""#), "container"),
+        (
+            messages_of(
+                r#"{"role":"user","content":"x","output_config":{"format":{"type":"json_schema","schema":{}}}}"#,
+            ),
+            "messages.0.output_config.format",
+        ),
         (messages(r#","inference_geo":"us""#), "inference_geo"),
         (messages(r#","safeguards":[{"type":"dangerous_tool_use"}]"#), "safeguards"),
         (messages(r#","tools":[{"type":"web_search_20250305","name":"web_search"}]"#), "tools.0.type"),
@@ -235,6 +241,12 @@ fn what_changes_no_content_is_let_through() {
             assert_eq!(refused_field(from, to, &body), None, "to {to}: {body}");
         }
     }
+}
+
+#[test]
+fn a_key_of_any_length_is_named_as_far_as_it_is_useful() {
+    let body = chat(&format!(r#","{}":1"#, "é".repeat(1000)));
+    assert_eq!(refused_field(Chat, Anthropic, &body).map(|field| field.len()), Some(256));
 }
 
 #[test]

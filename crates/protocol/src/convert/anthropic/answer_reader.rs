@@ -24,9 +24,7 @@ pub(in crate::convert) fn event<'e>(
         "content_block_start" => block(fields.required("content_block")?, out)?,
         "content_block_delta" => delta(fields.required("delta")?.object()?, out)?,
         "message_delta" => {
-            if let Some(usage) = fields.object("usage")? {
-                out.push(Piece::Usage(read_usage(usage)?));
-            }
+            out.push(Piece::Usage(read_usage(fields.counts("usage"))));
             stop(&mut fields.required("delta")?.object()?, out)?;
         }
         "error" => return Ok(Some(error(fields))),
@@ -54,9 +52,7 @@ fn head<'e>(message: &mut Fields<'e>, out: &mut Vec<Piece<'e>>) -> Result<(), Fa
     let id = message.required_text("id")?;
     let model = message.required_text("model")?;
     out.push(Piece::Begin(Begin { id, model, created_secs: None }));
-    if let Some(usage) = message.object("usage")? {
-        out.push(Piece::Usage(read_usage(usage)?));
-    }
+    out.push(Piece::Usage(read_usage(message.counts("usage"))));
     Ok(())
 }
 
@@ -116,18 +112,14 @@ fn seal<'e>(signature: Option<Cow<'e, str>>, out: &mut Vec<Piece<'e>>) {
     out.extend(signature.map(|signature| Piece::Seal(Seal::new(Dialect::Anthropic, signature))));
 }
 
-fn read_usage(mut usage: Fields<'_>) -> Result<Usage, Fault> {
-    let thinking = match usage.object("output_tokens_details")? {
-        Some(mut details) => details.count("thinking_tokens")?,
-        None => None,
-    };
-    Ok(Usage {
-        input: usage.count("input_tokens")?,
-        cache_read: usage.count("cache_read_input_tokens")?,
-        cache_write: usage.count("cache_creation_input_tokens")?,
-        output: usage.count("output_tokens")?,
-        thinking,
-    })
+fn read_usage(mut usage: Fields<'_>) -> Usage {
+    Usage {
+        input: usage.tokens("input_tokens"),
+        cache_read: usage.tokens("cache_read_input_tokens"),
+        cache_write: usage.tokens("cache_creation_input_tokens"),
+        output: usage.tokens("output_tokens"),
+        thinking: usage.counts("output_tokens_details").tokens("thinking_tokens"),
+    }
 }
 
 /// What cannot be read is an error without words: the stream has failed anyway.

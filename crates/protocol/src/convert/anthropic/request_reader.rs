@@ -83,7 +83,9 @@ fn turn<'a>(message: Field<'a>, thinking: &mut Thinking) -> Result<Turn<'a>, Fau
     let parts = contents(fields.required("content")?)?;
     if let Some(config) = fields.object("output_config")? {
         // A later turn's effort counts for the answer that follows.
-        output_config(config, thinking)?;
+        if let Some(format) = output_config(config, thinking)? {
+            return Err(format.refuse("the upstream has one format for the whole answer"));
+        }
     }
     fields.finish()?;
     let mut turn = Turn { role, parts };

@@ -45,9 +45,7 @@ impl AnswerReader {
         for choice in fields.list("choices")? {
             self.choice(choice.object()?, out)?;
         }
-        if let Some(usage) = fields.object("usage")? {
-            out.push(Piece::Usage(read_usage(usage)?));
-        }
+        out.push(Piece::Usage(read_usage(fields.counts("usage"))));
         Ok(None)
     }
 
@@ -62,9 +60,7 @@ impl AnswerReader {
         let message = first.required("message")?.object()?;
         self.content(message, out)?;
         self.stop(&mut first, out)?;
-        if let Some(usage) = fields.object("usage")? {
-            out.push(Piece::Usage(read_usage(usage)?));
-        }
+        out.push(Piece::Usage(read_usage(fields.counts("usage"))));
         Ok(())
     }
 
@@ -164,16 +160,10 @@ impl AnswerReader {
 }
 
 /// In this dialect the input includes what is cached.
-fn read_usage(mut fields: Fields<'_>) -> Result<Usage, Fault> {
-    let input = fields.count("prompt_tokens")?;
-    let (mut cache_read, mut cache_write, mut thinking) = (None, None, None);
-    if let Some(mut details) = fields.object("prompt_tokens_details")? {
-        cache_read = details.count("cached_tokens")?;
-        cache_write = details.count("cache_write_tokens")?;
-    }
-    if let Some(mut details) = fields.object("completion_tokens_details")? {
-        thinking = details.count("reasoning_tokens")?;
-    }
-    let usage = Usage::of_whole_input(input, cache_read, cache_write);
-    Ok(Usage { output: fields.count("completion_tokens")?, thinking, ..usage })
+fn read_usage(mut usage: Fields<'_>) -> Usage {
+    let mut input = usage.counts("prompt_tokens_details");
+    let (cache_read, cache_write) = (input.tokens("cached_tokens"), input.tokens("cache_write_tokens"));
+    let thinking = usage.counts("completion_tokens_details").tokens("reasoning_tokens");
+    let disjoint = Usage::of_whole_input(usage.tokens("prompt_tokens"), cache_read, cache_write);
+    Usage { output: usage.tokens("completion_tokens"), thinking, ..disjoint }
 }

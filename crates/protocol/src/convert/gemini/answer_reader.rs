@@ -63,9 +63,7 @@ impl AnswerReader {
         if !candidates.is_empty() || blocked {
             self.begin(&mut fields, out)?;
         }
-        if let Some(usage) = fields.object("usageMetadata")? {
-            out.push(Piece::Usage(read_usage(usage)?));
-        }
+        out.push(Piece::Usage(read_usage(fields.counts("usageMetadata"))));
         let mut failure = None;
         for candidate in candidates {
             failure = failure.or(self.candidate(candidate.object()?, out)?);
@@ -164,15 +162,14 @@ fn end(reason: &str) -> End {
 }
 
 /// In this dialect the input includes what is cached, and the output does not include what was thought.
-fn read_usage(mut fields: Fields<'_>) -> Result<Usage, Fault> {
-    let prompt = fields.count("promptTokenCount")?;
-    let of_tools = fields.count("toolUsePromptTokenCount")?.unwrap_or(0);
-    let whole = prompt.map(|prompt| prompt.saturating_add(of_tools));
-    let usage = Usage::of_whole_input(whole, fields.count("cachedContentTokenCount")?, None);
-    let (said, thought) = (fields.count("candidatesTokenCount")?, fields.count("thoughtsTokenCount")?);
+fn read_usage(mut usage: Fields<'_>) -> Usage {
+    let of_tools = usage.tokens("toolUsePromptTokenCount").unwrap_or(0);
+    let whole = usage.tokens("promptTokenCount").map(|prompt| prompt.saturating_add(of_tools));
+    let disjoint = Usage::of_whole_input(whole, usage.tokens("cachedContentTokenCount"), None);
+    let (said, thought) = (usage.tokens("candidatesTokenCount"), usage.tokens("thoughtsTokenCount"));
     let output = match (said, thought) {
         (None, None) => None,
         (said, thought) => Some(said.unwrap_or(0).saturating_add(thought.unwrap_or(0))),
     };
-    Ok(Usage { output, thinking: thought, ..usage })
+    Usage { output, thinking: thought, ..disjoint }
 }

@@ -11,7 +11,7 @@ use crate::convert::{
     tool_names::{First, NameRule, ToolNames},
 };
 use domain::Dialect;
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 /// Names that every version of the provider's interface takes.
 const NAMES: NameRule = NameRule { length_max: 64, also: b"-.:", first: First::Letter };
@@ -78,7 +78,7 @@ pub(in crate::convert) fn write<'a>(
         return Err(calls.refuse("the upstream cannot be held to one call at a time"));
     }
     let mut writer =
-        Writer { names: ToolNames::new(NAMES), is_early: models::is_early_gemini(model), calls: Vec::new() };
+        Writer { names: ToolNames::new(NAMES), is_early: models::is_early_gemini(model), calls: HashMap::new() };
     let (system, contents) = writer.split(turns)?;
     let tool_config = tool_config(choice, &tools, &mut writer.names);
     let declarations: Vec<_> = tools.into_iter().map(|it| declaration(it, &mut writer.names)).collect();
@@ -101,7 +101,8 @@ pub(in crate::convert) fn write<'a>(
 struct Writer<'a> {
     names: ToolNames,
     is_early: bool,
-    calls: Vec<(Cow<'a, str>, String)>,
+    /// By the id of a call, the name of its function; of two calls with one id the later.
+    calls: HashMap<Cow<'a, str>, String>,
 }
 
 impl<'a> Writer<'a> {
@@ -179,7 +180,7 @@ impl<'a> Writer<'a> {
     fn function_call(&mut self, call: Call<'a>) -> Object<'a> {
         let Call { id, name, arguments, seal: _ } = call;
         let name = self.names.fit(&name).into_owned();
-        self.calls.push((id.clone(), name.clone()));
+        self.calls.insert(id.clone(), name.clone());
         let function = Object::new().with_some("id", (!self.is_early).then_some(id)).with("name", name);
         Object::new().with("functionCall", function.with("args", arguments))
     }
@@ -192,9 +193,9 @@ impl<'a> Writer<'a> {
         beside: &mut Vec<Json<'a>>,
     ) -> Result<Json<'a>, Fault> {
         let ToolResult { call_id, parts, outcome } = result;
-        let called = self.calls.iter().rev().find(|(id, _)| *id == call_id);
-        let Some((_, name)) = called else { return Err(Fault::new(path, "answers a call that was not made before")) };
-        let name = name.clone();
+        let Some(name) = self.calls.get(&call_id).cloned() else {
+            return Err(Fault::new(path, "answers a call that was not made before"));
+        };
         let (mut texts, mut within) = (Vec::new(), Vec::new());
         for part in parts {
             let is_inline = matches!(
