@@ -54,7 +54,8 @@ impl Fault {
     pub(super) fn new(field: impl Into<String>, reason: impl Into<Cow<'static, str>>) -> Self {
         let mut field = field.into();
         if field.len() > PATH_BYTES_MAX {
-            field.truncate(field.floor_char_boundary(PATH_BYTES_MAX));
+            let end = (0..=PATH_BYTES_MAX).rev().find(|&at| field.is_char_boundary(at)).unwrap_or(0);
+            field.truncate(end);
         }
         Self { field, reason: reason.into() }
     }
