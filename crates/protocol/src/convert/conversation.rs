@@ -423,7 +423,7 @@ impl Tier {
             "default" => Self::Standard,
             "flex" => Self::Flex,
             "priority" => Self::Priority,
-            _ => return Err(field.fault("must be auto, default, flex or priority")),
+            _ => return Err(field.fault("must be auto, default, flex or priority: the upstream knows no other")),
         };
         Ok(Wish::new(field.path, tier))
     }

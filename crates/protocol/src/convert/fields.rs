@@ -123,6 +123,23 @@ impl<'a> Fields<'a> {
         Ok(self.take(name).map(Field::list).transpose()?.unwrap_or_default())
     }
 
+    /// Takes who may call a tool, or did.
+    ///
+    /// # Errors
+    ///
+    /// When it is anyone but the model itself: programs that a provider runs call no tools of others.
+    pub(super) fn refuse_programs(&mut self) -> Result<(), Fault> {
+        const REASON: &str = "only the model itself calls tools upstream";
+        if let Some(mut caller) = self.object("caller")? {
+            let kind = caller.required("type")?;
+            if kind.text()? != "direct" {
+                return Err(kind.fault(REASON));
+            }
+        }
+        let other = self.list("allowed_callers")?.into_iter().find(|caller| caller.raw.get() != r#""direct""#);
+        other.map_or(Ok(()), |caller| Err(caller.fault(REASON)))
+    }
+
     /// Forgets members that change no content.
     pub(super) fn pass_over(&mut self, names: &[&str]) {
         self.members.retain(|(key, _)| !names.contains(&&**key));

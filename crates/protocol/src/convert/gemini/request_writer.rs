@@ -71,9 +71,6 @@ pub(in crate::convert) fn write<'a>(
     if let Some(verbosity) = verbosity.filter(|verbosity| verbosity.value != "medium") {
         return Err(verbosity.refuse("the upstream has no verbosity"));
     }
-    if let Some(tier) = tier.filter(|tier| matches!(tier.value, Tier::Flex | Tier::Priority)) {
-        return Err(tier.refuse("the upstream has no such tier"));
-    }
     if let Some(calls) = calls.filter(|calls| calls.value == Calls::Single && !tools.is_empty()) {
         return Err(calls.refuse("the upstream cannot be held to one call at a time"));
     }
@@ -93,7 +90,8 @@ pub(in crate::convert) fn write<'a>(
         .with_some("systemInstruction", system)
         .with_some("tools", tools.map(|tools| vec![tools.into()]))
         .with_some("toolConfig", tool_config)
-        .with_some("generationConfig", (!config.is_empty()).then_some(config));
+        .with_some("generationConfig", (!config.is_empty()).then_some(config))
+        .with_some("serviceTier", tier.and_then(|tier| service_tier(tier.value)));
     Ok((request, writer.names))
 }
 
@@ -327,6 +325,15 @@ fn early_budget(mode: Option<Mode>, effort: Option<Effort>, is_pro: bool) -> Jso
     if is_pro { budget.max(BUDGET_PRO_MIN).into() } else { budget.into() }
 }
 
+const fn service_tier(tier: Tier) -> Option<&'static str> {
+    match tier {
+        Tier::Auto => None,
+        Tier::Standard => Some("standard"),
+        Tier::Flex => Some("flex"),
+        Tier::Priority => Some("priority"),
+    }
+}
+
 fn level(mode: Option<Mode>, effort: Option<Effort>, is_pro: bool) -> Option<&'static str> {
     let effort = match (mode, effort) {
         (Some(Mode::Off), _) => Effort::Minimal,
@@ -335,8 +342,9 @@ fn level(mode: Option<Mode>, effort: Option<Effort>, is_pro: bool) -> Option<&'s
         (Some(Mode::Adaptive) | None, None) => return None,
     };
     Some(match effort {
-        Effort::Minimal if is_pro => Effort::Low.word(),
-        Effort::Minimal | Effort::Low | Effort::Medium => effort.word(),
-        Effort::High | Effort::XHigh | Effort::Max => Effort::High.word(),
+        Effort::Minimal if !is_pro => "MINIMAL",
+        Effort::Minimal | Effort::Low => "LOW",
+        Effort::Medium => "MEDIUM",
+        Effort::High | Effort::XHigh | Effort::Max => "HIGH",
     })
 }
