@@ -41,8 +41,12 @@ impl AnswerReader {
         if let Some(error) = fields.take("error") {
             return Ok(Some(errors::of_openai(error)));
         }
-        self.begin(&mut fields, out)?;
-        for choice in fields.list("choices")? {
+        let choices = fields.list("choices")?;
+        // Azure sends a chunk first that says nothing of the answer, not even its id.
+        if !choices.is_empty() {
+            self.begin(&mut fields, out)?;
+        }
+        for choice in choices {
             self.choice(choice.object()?, out)?;
         }
         out.push(Piece::Usage(read_usage(fields.counts("usage"))));
@@ -64,13 +68,11 @@ impl AnswerReader {
         Ok(())
     }
 
-    /// Azure sends a chunk without an id first, which says nothing of the answer.
     fn begin<'e>(&mut self, fields: &mut Fields<'e>, out: &mut Vec<Piece<'e>>) -> Result<(), Fault> {
-        let id = fields.text("id")?.unwrap_or_default();
-        if self.has_begun || id.is_empty() {
+        if std::mem::replace(&mut self.has_begun, true) {
             return Ok(());
         }
-        self.has_begun = true;
+        let id = fields.text("id")?.unwrap_or_default();
         let model = fields.text("model")?.unwrap_or_default();
         let created_secs = fields.take("created").and_then(|created| created.count().ok());
         out.push(Piece::Begin(Begin { id, model, created_secs }));

@@ -75,10 +75,9 @@ impl AnswerReader {
     }
 
     fn begin<'e>(&mut self, fields: &mut Fields<'e>, out: &mut Vec<Piece<'e>>) -> Result<(), Fault> {
-        if self.has_begun {
+        if std::mem::replace(&mut self.has_begun, true) {
             return Ok(());
         }
-        self.has_begun = true;
         let id = fields.text("responseId")?.unwrap_or_default();
         let model = fields.text("modelVersion")?.unwrap_or_default();
         let is_safe = |letter: &char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
