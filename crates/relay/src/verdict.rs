@@ -113,8 +113,10 @@ pub(crate) fn judge_status(refused: Refused<'_>, now: Timestamp) -> Verdict {
 /// Judges a call that brought no answer.
 pub(crate) fn judge_silence(error: &SendError) -> Verdict {
     let (kind, refusal) = match error {
-        SendError::Connect(_) if error.is_connect_timeout() => (FailureKind::Connect, Refusal::UpstreamTimeout),
-        SendError::Connect(_) => (FailureKind::Connect, Refusal::UpstreamFailed),
+        SendError::Connect(_) | SendError::Proxy(_) if error.is_connect_timeout() => {
+            (FailureKind::Connect, Refusal::UpstreamTimeout)
+        }
+        SendError::Connect(_) | SendError::Proxy(_) => (FailureKind::Connect, Refusal::UpstreamFailed),
         SendError::Broken(_) => (FailureKind::Broken, Refusal::UpstreamFailed),
         SendError::HeadTimeout => (FailureKind::Timeout, Refusal::UpstreamTimeout),
     };

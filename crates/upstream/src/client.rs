@@ -1,28 +1,28 @@
-//! The HTTP client: pooled connections, TLS by rustls with the platform's roots, a timeout for each phase. It follows no redirects.
+//! The HTTP client: TLS by rustls with the platform's roots, a timeout for each phase, and the lines that calls take. It follows no redirects.
 
-use crate::failure::SendError;
+use crate::{
+    failure::SendError,
+    line::{Line, LineParts},
+    proxy::Proxy,
+};
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
-use hyper_rustls::HttpsConnector;
-use hyper_util::{
-    client::legacy::{Client as Pool, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
 use std::{
     collections::VecDeque,
     convert::Infallible,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-/// Idle connections kept per host: as many as streams that a large team has at once.
-const IDLE_PER_HOST_MAX: usize = 1024;
+/// Idle connections that the line of all callers keeps per host: as many as streams that a large team has at once.
+const SHARED_IDLE_PER_HOST_MAX: usize = 1024;
 
-/// How long an idle connection is kept; providers close theirs after one to several minutes.
-const IDLE_MAX: Duration = Duration::from_secs(50);
+/// Idle connections that the line of one account keeps per host: more than one account serves at once, as providers limit it.
+const LINE_IDLE_PER_HOST_MAX: usize = 256;
 
 /// A body that is being received from a provider.
 pub type UpstreamBody = Incoming;
@@ -30,7 +30,8 @@ pub type UpstreamBody = Incoming;
 /// How long each phase of a call may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// A TCP connection, per address tried. TLS counts to `head`.
+    /// A TCP connection: all addresses of its name share it. Through a proxy: the connection to it, TLS with it and its answer. TLS
+    /// with the upstream counts to `head`.
     pub connect: Duration,
     /// From the request's beginning to the head of the answer. A model may think that long before it answers.
     pub head: Duration,
@@ -40,57 +41,63 @@ pub struct Timeouts {
 #[derive(Debug, Clone, Default)]
 pub struct Parts(VecDeque<Bytes>);
 
-/// Sends requests to providers. Cheap to clone; clones share their connections.
+/// Makes lines to providers, and has one of its own that goes directly. Cheap to clone; clones share their connections.
 #[derive(Debug, Clone)]
 pub struct Client {
-    pool: Pool<HttpsConnector<HttpConnector>, Parts>,
-    head_timeout: Duration,
+    shared: Line,
+    tls: Arc<rustls::ClientConfig>,
+    timeouts: Timeouts,
 }
 
 impl Client {
-    /// A client with no connections yet.
+    /// A client with no connections yet, which trusts the platform's roots.
     #[must_use]
     pub fn new(timeouts: Timeouts) -> Self {
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        http.set_connect_timeout(Some(timeouts.connect));
-        http.set_keepalive(Some(Duration::from_secs(60)));
-        let https = hyper_rustls::HttpsConnectorBuilder::new().with_tls_config(tls());
-        // HTTP/1.1 alone: over HTTP/2 all accounts of a host would share one connection, its limit of streams and its window,
-        // and one slow client or one dead connection would hold up everybody.
-        let connector = https.https_or_http().enable_http1().wrap_connector(http);
-        let pool = Pool::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE_MAX)
-            .pool_max_idle_per_host(IDLE_PER_HOST_MAX)
-            .build(connector);
-        Self { pool, head_timeout: timeouts.head }
+        Self::with_tls(timeouts, tls(platform_roots()))
     }
 
-    /// Sends `request` and waits for the head of the answer.
-    ///
-    /// Cancel-safe in that nothing of ours is lost; the provider may have taken the request all the same.
+    /// A client that trusts `roots` alone, instead of the platform's.
+    #[must_use]
+    pub fn with_roots(timeouts: Timeouts, roots: rustls::RootCertStore) -> Self {
+        Self::with_tls(timeouts, tls(roots))
+    }
+
+    fn with_tls(timeouts: Timeouts, tls: rustls::ClientConfig) -> Self {
+        let idle_per_host_max = SHARED_IDLE_PER_HOST_MAX;
+        let shared = Line::new(&LineParts { tls: &tls, timeouts, proxy: None, idle_per_host_max });
+        Self { shared, tls: Arc::new(tls), timeouts }
+    }
+
+    /// A line with connections of its own, through `proxy` where there is one: what one account's calls take. Make it once per
+    /// account; it reads no file and opens nothing.
+    #[must_use]
+    pub fn line(&self, proxy: Option<&Proxy>) -> Line {
+        let (tls, timeouts) = (&*self.tls, self.timeouts);
+        Line::new(&LineParts { tls, timeouts, proxy, idle_per_host_max: LINE_IDLE_PER_HOST_MAX })
+    }
+
+    /// Sends `request` directly and waits for the head of the answer, as [`Line::send`] does.
     ///
     /// # Errors
     ///
     /// When no head came: see [`SendError`].
     pub async fn send(&self, request: Request<Parts>) -> Result<Response<UpstreamBody>, SendError> {
-        match tokio::time::timeout(self.head_timeout, self.pool.request(request)).await {
-            Ok(answer) => answer.map_err(SendError::from_client),
-            Err(_elapsed) => Err(SendError::HeadTimeout),
-        }
+        self.shared.send(request).await
     }
 }
 
 /// The platform's roots; those of Mozilla where the machine has none (a bare container).
-fn tls() -> rustls::ClientConfig {
+fn platform_roots() -> rustls::RootCertStore {
     let mut roots = rustls::RootCertStore::empty();
     let (_added, _unreadable) = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if roots.is_empty() {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
-    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    roots
+}
+
+fn tls(roots: rustls::RootCertStore) -> rustls::ClientConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
     rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("ring has the cipher suites of the default versions")

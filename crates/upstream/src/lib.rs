@@ -1,9 +1,14 @@
-//! Talking to providers: one HTTP client with timeouts by phase, and where each call of a platform goes. No store is known here.
+//! Talking to providers: one HTTP client with timeouts by phase, each account's own line and proxy, and where each call of a platform goes. No store is known here.
 
 pub mod client;
 pub mod destination;
 pub mod failure;
+pub mod line;
+pub mod proxy;
+mod tunnel;
 
 pub use client::{Client, Timeouts, UpstreamBody};
 pub use destination::{Call, Destination, DestinationError, Envelope, Opening};
-pub use failure::SendError;
+pub use failure::{ProxyFailure, ProxyFault, SendError};
+pub use line::Line;
+pub use proxy::{Proxy, ProxyError, ProxyScheme};

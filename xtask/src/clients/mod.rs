@@ -1,5 +1,5 @@
-//! The programs that the tests run: Redis, the official SDKs, Claude Code, schemathesis and a mock provider of other authors.
-//! All of them are pinned in `tests/clients` and `tests/contract`, and live below `target/test-tools`; nothing outside of it is changed.
+//! The programs that the tests run: Redis, the official SDKs, Claude Code, schemathesis, and a mock provider and proxies of other authors.
+//! All of them are pinned in `tests/clients`, `tests/contract` and `tests/proxies`, and live below `target/test-tools`; nothing outside of it is changed.
 
 mod folder;
 mod node;
@@ -18,6 +18,7 @@ pub(crate) struct Clients {
     node: node::Node,
     python: PathBuf,
     python_sdk1: PathBuf,
+    python_proxies: PathBuf,
     schemathesis: PathBuf,
     redis_server: PathBuf,
 }
@@ -33,6 +34,10 @@ impl Clients {
             node: node::install(&manifests, &tools.join("node"))?,
             python: python::install(&manifests.join("requirements.txt"), &tools.join("venv"))?,
             python_sdk1: python::install(&manifests.join("requirements-sdk1.txt"), &tools.join("venv-sdk1"))?,
+            python_proxies: python::install(
+                &workspace.root.join("tests/proxies/requirements.txt"),
+                &tools.join("venv-proxies"),
+            )?,
             schemathesis: python::install(
                 &workspace.root.join("tests/contract/requirements.txt"),
                 &tools.join("venv-contract"),
@@ -48,6 +53,7 @@ impl Clients {
             .env("CLAUDE_RELAY_TEST_NODE_MODULES", &self.node.modules)
             .env("CLAUDE_RELAY_TEST_PYTHON", &self.python)
             .env("CLAUDE_RELAY_TEST_PYTHON_SDK1", &self.python_sdk1)
+            .env("CLAUDE_RELAY_TEST_PYTHON_PROXIES", &self.python_proxies)
             .env("CLAUDE_RELAY_TEST_SCHEMATHESIS", &self.schemathesis)
             .env("CLAUDE_RELAY_TEST_REDIS_SERVER", &self.redis_server);
     }

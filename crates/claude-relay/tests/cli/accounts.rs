@@ -104,7 +104,8 @@ async fn an_account_of_another_platform_has_flags_of_its_own_and_shows_what_it_h
     let edit = ["account", "edit", "aws", "--access", "bearer_token", "--secret-file", "-"];
     let edited = with_secret(&site, &edit, "hidden-token").await;
     assert_eq!((&edited["access"], &edited["secrets"]), (&json!("bearer_token"), &json!(["bearer_token"])));
-    let proxied = ["account", "edit", "aws", "--proxy", "socks5h://p.example:1080", "--base-url", "https://vpce.example"];
+    let proxied =
+        ["account", "edit", "aws", "--proxy", "socks5h://p.example:1080", "--base-url", "https://vpce.example"];
     assert_eq!(site.document(&proxied).await["proxy"]["url"], "socks5h://p.example:1080");
     let proxied = ["account", "edit", "aws", "--secret-file", "proxy=-", "--base-url", "none"];
     let proxied = with_secret(&site, &proxied, "http://relay:hidden-pass@p.example:3128\n").await;

@@ -141,10 +141,9 @@ fn usual_dialect(platform: Platform, model: &str) -> Dialect {
         Platform::Claude | Platform::ClaudeConsole | Platform::Ccr | Platform::Bedrock => Dialect::Anthropic,
         Platform::Gemini => Dialect::Gemini,
         Platform::OpenAi | Platform::OpenAiResponses => Dialect::OpenAiResponses,
-        // Every version of Azure's API has it.
-        Platform::AzureOpenAi => Dialect::OpenAiChat,
         Platform::Droid if model.contains("claude") => Dialect::Anthropic,
         Platform::Droid if model.contains("gpt") => Dialect::OpenAiResponses,
-        Platform::Droid => Dialect::OpenAiChat,
+        // Every version of Azure's API has it, and so have all models of Droid that are of others.
+        Platform::AzureOpenAi | Platform::Droid => Dialect::OpenAiChat,
     }
 }
