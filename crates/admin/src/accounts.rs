@@ -33,7 +33,7 @@ use serde::Deserialize;
 pub(crate) use spelling::LISTED_KEY_BYTES_MAX;
 use std::collections::HashMap;
 use store::{
-    Record, RecordError,
+    Bindings, Record, RecordError,
     nouns::account::account_family,
     records::{Comparison, Filter, TypedRecords, Value, Versioned},
 };
@@ -192,7 +192,7 @@ pub(crate) async fn delete(
         Err(RecordError::Missing) => return Err(missing()),
         Err(error) => return Err(error.into()),
     }
-    plane.store().affinity.flush(Some(&id)).await?;
+    plane.store().affinity.flush(Bindings::To(&id)).await?;
     plane.store().health.end(&id, None).await?;
     account_groups::leave(&plane, &id).await?;
     tracing::info!(account.id = %id, admin.id = %caller.admin.id, "an account was removed");

@@ -4,11 +4,11 @@
 use crate::{
     account_groups, accounts, admins, api_keys, api_tokens, audit,
     gate::{self, Needs},
-    idempotency, me, openapi, person, prices, rate_multipliers,
+    idempotency, me, oauth_clients, openapi, person, prices, rate_multipliers,
     refusal::{Refusal, RefusalType},
     session, sessions, settings,
     state::{AdminState, Plane, Shared},
-    system, tags, totp, usage, users,
+    sticky_sessions, system, tags, totp, usage, users,
 };
 use RefusalType::{Conflict, TooManyRequests, Unauthenticated};
 use axum::{
@@ -160,6 +160,8 @@ fn resources() -> Vec<Operation> {
         needs(Operator, routes!(accounts::probe::test)).within(AccountsWrite),
         open_to(Access::Role(Owner), &[Conflict, TooManyRequests], routes!(accounts::reveal::reveal)).unkept(),
 
+        needs(Operator, routes!(sticky_sessions::end)).within(AccountsWrite),
+
         needs(Viewer, routes!(account_groups::list)).within(AccountsRead),
         open_to(Access::Role(Operator), &[Conflict], routes!(account_groups::create)).within(AccountsWrite),
         needs(Viewer, routes!(account_groups::read)).within(AccountsRead),
@@ -180,6 +182,11 @@ fn resources() -> Vec<Operation> {
         needs(Operator, routes!(prices::delete)).within(PricesWrite),
         needs(Viewer, routes!(rate_multipliers::read)).within(PricesRead),
         needs(Operator, routes!(rate_multipliers::set)).within(PricesWrite),
+
+        needs(Owner, routes!(oauth_clients::list)),
+        needs(Owner, routes!(oauth_clients::read)),
+        open_to(Access::Role(Owner), &[Conflict], routes!(oauth_clients::set)),
+        needs(Owner, routes!(oauth_clients::delete)),
 
         needs(Viewer, routes!(system::read)).within(SystemRead),
         needs(Operator, routes!(settings::list)).within(SystemRead),

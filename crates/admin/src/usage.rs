@@ -17,6 +17,7 @@ use crate::{
 };
 use axum::{Json, extract::State};
 use domain::{Calendar, UserId};
+pub(crate) use question::id;
 use question::{Only, Question};
 use serde::{Deserialize, Serialize};
 use span::Today;

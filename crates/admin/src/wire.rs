@@ -21,6 +21,7 @@ pub(crate) use secret::{ClearText, ClearTexts};
 pub(crate) use tokens::{SumsView, TokensView};
 pub(crate) use values::{Instant, Usd};
 pub(crate) use words::{
-    AccessWord, ActorKindWord, AttemptKindWord, AuditOutcomeWord, AuthWord, CauseWord, ClientWord, DialectWord,
-    FailureWord, OutcomeWord, PlatformWord, RoleWord, ScopeWord, ServiceWord, SourceWord, WORDS_MAX, Words,
+    AccessWord, ActorKindWord, AttemptKindWord, AuditOutcomeWord, AuthWord, CauseWord, ClientAuthWord, ClientWord,
+    DialectWord, FailureWord, OutcomeWord, PlatformWord, RoleWord, ScopeWord, ServiceWord, SourceWord, TokenBodyWord,
+    WORDS_MAX, Words,
 };

@@ -15,6 +15,7 @@ use crate::{
 use accounting::{PriceFile, PriceTable, Source};
 use admin::{AdminState, SettingInForce, SystemFacts, TrustedHops};
 use axum::Router;
+use credentials::Credentials;
 use domain::{CalendarSchedule, Timestamp};
 use journal::{Delivery, Journal, JournalOptions};
 use prometheus_client::registry::Registry;
@@ -23,7 +24,7 @@ use scheduling::CooldownRules;
 use std::{sync::Arc, time::Duration};
 use store::{Clock, RecordError, Store, nouns::KeyCheckRecord, records::TypedRecords};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use upstream::{Client, Timeouts};
+use upstream::{Client, Timeouts, oauth::Calls};
 use vault::{JwtSecret, Keyring};
 
 /// Attempts open at once: as many as connections that the listener takes.
@@ -38,6 +39,10 @@ const LAST_DELIVERY_MAX: Duration = Duration::from_secs(5);
 /// How long changes of the control plane that have begun may take when the relay stops: they take milliseconds, but for the test
 /// of an account, which is given up.
 const LAST_CHANGES_MAX: Duration = Duration::from_secs(5);
+
+/// How long refreshes of tokens that have begun may take when the relay stops: a provider answers within a second or two, and an answer
+/// that is not waited for may cost the account a new sign-in.
+const LAST_REFRESHES_MAX: Duration = Duration::from_secs(15);
 
 /// A composed relay: what answers, and what must be ended in order.
 pub(crate) struct House {
@@ -63,6 +68,7 @@ struct Cellar {
     stop_tasks: CancellationToken,
     /// Requests of the control plane that change something.
     changes: TaskTracker,
+    credentials: Credentials,
 }
 
 /// What a start knows when it composes.
@@ -104,6 +110,7 @@ pub(crate) async fn compose(
     };
     let cellar = Cellar::open(&shared, engine);
     start_cleanup(&shared, settings, &cellar);
+    cellar.tasks.spawn(cellar.stop_tasks.clone().run_until_cancelled_owned(shared.credentials.clone().keep_fresh()));
     let http_debug = telemetry.http_debug().cloned();
     let operator = admin::for_local_operator(admin.clone());
     let front = Arc::new(Front { relay: Arc::clone(&relay), admin, vitals, http_debug });
@@ -130,6 +137,7 @@ struct Shared {
     client: Client,
     clock: Arc<dyn Clock>,
     keyring: Arc<Keyring>,
+    credentials: Credentials,
     prices: Arc<PriceTable>,
     calendar: CalendarSchedule,
     /// Requests of the control plane that change something.
@@ -143,10 +151,12 @@ fn share(
     prepared: &Prepared,
     (store, clock, calendar): (Store, Arc<dyn Clock>, CalendarSchedule),
 ) -> Result<Shared, CommandError> {
+    let (client, keyring) = (client(settings), Arc::new(prepared.secrets.keyring()));
     Ok(Shared {
         journal: open_journal(dir.dir(), engine)?,
-        client: client(settings),
-        keyring: Arc::new(prepared.secrets.keyring()),
+        credentials: open_credentials(&store, &clock, &keyring, &client),
+        client,
+        keyring,
         prices: Arc::new(price_table(settings)?),
         store,
         clock,
@@ -172,6 +182,17 @@ async fn start_relay(
         metrics: Arc::new(RelayMetrics::new(registry)),
     };
     Ok(Relay::start(parts).await?)
+}
+
+fn open_credentials(store: &Store, clock: &Arc<dyn Clock>, keyring: &Arc<Keyring>, client: &Client) -> Credentials {
+    let calls: Arc<dyn Calls> = Arc::new(client.clone());
+    Credentials::new(credentials::Parts {
+        store: store.clone(),
+        clock: Arc::clone(clock),
+        keyring: Arc::clone(keyring),
+        ways: Arc::new(move |_account| Ok(Arc::clone(&calls))),
+        node: uuid::Uuid::now_v7().to_string(),
+    })
 }
 
 fn open_journal(dir: &DataDir, engine: &OpenStore) -> Result<Journal, CommandError> {
@@ -257,13 +278,17 @@ impl Cellar {
         let (tasks, stop_tasks) = (TaskTracker::new(), CancellationToken::new());
         let (journal, ledger) = (shared.journal.clone(), Arc::clone(&shared.store.ledger));
         tasks.spawn(Delivery::run(journal.clone(), ledger, stop_tasks.clone().cancelled_owned()));
-        Self { journal, engine, tasks, stop_tasks, changes: shared.changes.clone() }
+        let (changes, credentials) = (shared.changes.clone(), shared.credentials.clone());
+        Self { journal, engine, tasks, stop_tasks, changes, credentials }
     }
 
     async fn close(self) {
         self.changes.close();
         if tokio::time::timeout(LAST_CHANGES_MAX, self.changes.wait()).await.is_err() {
             tracing::warn!("a change of the control plane did not end; the audit log has what is known of it");
+        }
+        if tokio::time::timeout(LAST_REFRESHES_MAX, self.credentials.stop()).await.is_err() {
+            tracing::warn!("the refresh of a token did not end; the next start takes it up again");
         }
         if self.journal.delivered(LAST_DELIVERY_MAX).await.is_err() {
             tracing::warn!("some records are still in the journal; the next start delivers them");
@@ -354,6 +379,7 @@ fn relay_settings(settings: &Settings) -> RelaySettings {
         stall_max: settings.upstream.stall_timeout,
         keepalive_every: settings.relay.keep_alive_every,
         drain_max: settings.relay.drain.time_max,
+        sticky_ttl: settings.relay.sticky_ttl,
         drain_tokens_max: u64::from(settings.relay.drain.tokens_max),
         store_grace: settings.store.grace,
         trusted_hops: settings.listen.trusted_hops,

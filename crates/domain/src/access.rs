@@ -175,6 +175,14 @@ pub struct OAuthGrant {
     pub refresh_begun_at: Option<Timestamp>,
 }
 
+impl OAuthGrant {
+    /// Whether no request can be sent with it before somebody signs in: it says so, or nobody has yet.
+    #[must_use]
+    pub const fn needs_sign_in(&self) -> bool {
+        self.sign_in_needed.is_some() || (self.access_token.is_none() && self.refresh_token.is_none())
+    }
+}
+
 impl AccountSettings {
     /// What opens the account's API.
     #[must_use]

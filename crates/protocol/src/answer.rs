@@ -12,10 +12,12 @@ pub enum Meaning {
     Aside,
     /// A part of the answer.
     Content,
-    /// The answer is whole unless more of it follows: a dialect without a terminal event, or whose terminal event some upstreams
-    /// leave out. From here on events are held back until the end, or the end of the transport, makes it sure.
+    /// A part of the answer, and its last unless more follows: what Gemini, which has no terminal event, and Chat, whose
+    /// `[DONE]` some upstreams leave out, end their answers with. A forwarder holds it and what comes behind it back until
+    /// content, the end, or the end of the transport makes it sure.
     Finish,
-    /// Numbers that a client gets only when it has asked for them; nothing of the answer.
+    /// Chat's extra chunk of numbers alone, which a client gets only when it has asked for it; nothing of the answer. It
+    /// comes behind [`Finish`](Self::Finish) and before [`End`](Self::End), with some upstreams between contents too.
     UsageOnly,
     /// The answer is whole. Clients count it as done when they see this event.
     End,
@@ -137,6 +139,23 @@ impl UpstreamErrorKind {
             "timeout_error" => Self::Timeout,
             "overloaded_error" => Self::Overloaded,
             _ => Self::Other,
+        }
+    }
+
+    /// The provider's name; `api_error` for [`Other`](Self::Other), which has none.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request_error",
+            Self::Authentication => "authentication_error",
+            Self::Billing => "billing_error",
+            Self::Permission => "permission_error",
+            Self::NotFound => "not_found_error",
+            Self::RequestTooLarge => "request_too_large",
+            Self::RateLimit => "rate_limit_error",
+            Self::Timeout => "timeout_error",
+            Self::Overloaded => "overloaded_error",
+            Self::Api | Self::Other => "api_error",
         }
     }
 

@@ -1,12 +1,16 @@
-//! The wire dialects: event decoding, usage readers, refusals. No I/O, no clock, no document trees.
+//! The wire dialects: event decoding, usage readers, refusals, conversions. No I/O, no clock, no document trees but in
+//! conversions.
 //!
 //! What all dialects share stands at the top; what only one has stands in its module. Bodies and streams are read
-//! beside the bytes that are forwarded, never instead of them.
+//! beside the bytes that are forwarded, never instead of them; only `convert` writes others in their place.
 
 mod address;
 pub mod answer;
 pub mod anthropic;
+pub mod bedrock;
 pub mod client;
+pub mod convert;
+mod course;
 mod dialect;
 mod estimate;
 pub mod gemini;

@@ -29,16 +29,19 @@ pub struct Scan {
     pub end_user: Option<EndUser>,
     /// What the client asks for that changes the price.
     pub tariff: Tariff,
-    /// The session that the body tells, if it does: what requests of one conversation have in common.
+    /// The session that the body tells, if it does: what requests of one conversation have in common, or at least those of
+    /// one end user. At most [`END_USER_BYTES_MAX`] bytes as written.
     pub session: Option<String>,
-    /// The change by which a Chat stream tells its usage; none where the client has asked for it, or the answer tells it anyway.
+    /// The change by which a Chat stream tells its usage; none where the client has asked for it, or the answer tells it
+    /// anyway. Whoever makes it keeps the events that mean [`UsageOnly`](crate::Meaning::UsageOnly) from the client.
     pub usage_edit: Option<Edit>,
 }
 
 /// What a path says of a call, where the body does not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathModel {
-    /// The model, or the deployment that stands for it; 1 to [`MODEL_BYTES_MAX`] bytes.
+    /// The model, or the deployment that stands for it; 1 to [`MODEL_BYTES_MAX`] bytes. Empty where the path tells the
+    /// stream alone (Code Assist).
     pub model: String,
     /// Whether the answer is to be a stream, where the path says so.
     pub stream: bool,
@@ -121,17 +124,17 @@ impl Scan {
     }
 }
 
-/// The values of the top-level members `names` of `body`, each at most once.
+/// The values of the members `names` of an object, each at most once.
 ///
 /// # Errors
 ///
-/// When the body is no JSON object, or has one of the names twice.
+/// When it is no JSON object, or has one of the names twice.
 pub(crate) fn pick<'a, const N: usize>(
-    body: &'a [u8],
+    members: Members<'a>,
     names: [&'static str; N],
 ) -> Result<[Option<Value<'a>>; N], ScanError> {
     let mut found = [None; N];
-    for member in Members::of(body) {
+    for member in members {
         let member = member?;
         let place = names.iter().position(|name| *member.key == *name.as_bytes());
         if let Some(place) = place
@@ -143,17 +146,19 @@ pub(crate) fn pick<'a, const N: usize>(
     Ok(found)
 }
 
-/// The model, from the path where it names one, else from the body's `value`.
+/// The model, from the path where it names one, else from the body's `value`; and where the body has it.
 pub(crate) fn model_of(
     value: Option<&Value<'_>>,
     in_path: Option<&PathModel>,
 ) -> Result<(String, Option<Range<usize>>), ScanError> {
+    let is_fit = |name: &String| (1..=MODEL_BYTES_MAX).contains(&name.len());
+    let unfit = ScanError::Unfit { field: "model", expected: "a string of 1 to 256 bytes" };
     if let Some(PathModel { model, .. }) = in_path {
-        return Ok((model.clone(), value.filter(|value| value.is_string()).map(Value::range)));
+        let name = Some(model.clone()).filter(is_fit).ok_or(unfit)?;
+        return Ok((name, value.filter(|value| value.is_string()).map(Value::range)));
     }
     let value = value.ok_or(ScanError::Missing { field: "model" })?;
-    let name = value.short_text(MODEL_BYTES_MAX).filter(|name| !name.is_empty());
-    let name = name.ok_or(ScanError::Unfit { field: "model", expected: "a string of 1 to 256 bytes" })?;
+    let name = value.short_text(MODEL_BYTES_MAX).filter(is_fit).ok_or(unfit)?;
     Ok((name, Some(value.range())))
 }
 
@@ -166,7 +171,7 @@ pub(crate) fn wants_stream(value: Option<&Value<'_>>) -> Result<bool, ScanError>
     }
 }
 
-/// A text that tells a session; longer ones than an end user's name may be tell none.
+/// A text that tells a session: one of 1 to [`END_USER_BYTES_MAX`] bytes. A longer one tells none.
 pub(crate) fn session_text(value: Option<&Value<'_>>) -> Option<String> {
     value?.short_text(END_USER_BYTES_MAX).filter(|text| !text.is_empty())
 }

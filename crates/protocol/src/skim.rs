@@ -30,6 +30,8 @@ pub(crate) struct Fault {
 pub(crate) struct Member<'a> {
     /// The key, without its quotes and escapes.
     pub(crate) key: Cow<'a, [u8]>,
+    /// Where the key's opening quote stands in the text that is walked.
+    pub(crate) start: usize,
     /// The value, as written.
     pub(crate) value: Value<'a>,
 }
@@ -45,6 +47,8 @@ pub(crate) struct Value<'a> {
 #[derive(Debug)]
 pub(crate) struct Members<'a> {
     text: &'a [u8],
+    /// Where `text` stands in the whole document: offsets that are told count from there.
+    base: usize,
     at: usize,
     place: Place,
 }
@@ -63,7 +67,12 @@ enum Place {
 impl<'a> Members<'a> {
     /// Walks the one object that `text` consists of.
     pub(crate) const fn of(text: &'a [u8]) -> Self {
-        Self { text, at: 0, place: Place::BeforeObject }
+        Self::within(text, 0)
+    }
+
+    /// The same for `text` that stands at `base` of a document.
+    const fn within(text: &'a [u8], base: usize) -> Self {
+        Self { text, base, at: 0, place: Place::BeforeObject }
     }
 
     fn step(&mut self) -> Result<Option<Member<'a>>, Fault> {
@@ -81,11 +90,12 @@ impl<'a> Members<'a> {
         if !is_first {
             self.expect(b',', "`,` or `}`")?;
         }
+        let start = self.at_next();
         let key = self.key()?;
         self.expect(b':', "`:`")?;
         let value = self.value()?;
         self.place = Place::AfterMember;
-        Ok(Some(Member { key, value }))
+        Ok(Some(Member { key, start, value }))
     }
 
     /// Takes the closing bracket; nothing but white space may follow.
@@ -105,7 +115,7 @@ impl<'a> Members<'a> {
         if self.peek() != Some(b'"') {
             return Err(self.fault("a key in double quotes"));
         }
-        self.at = string_end(self.text, start)?;
+        self.at = self.placed(string_end(self.text, start))?;
         let quoted = &self.text[start..self.at];
         let plain = &quoted[1..quoted.len() - 1];
         if plain.len() > KEY_BYTES_MAX || memchr(b'\\', plain).is_none() {
@@ -113,18 +123,19 @@ impl<'a> Members<'a> {
         }
         match serde_json::from_slice::<String>(quoted) {
             Ok(key) => Ok(Cow::Owned(key.into_bytes())),
-            Err(_) => Err(Fault { at: start, expected: "a key with valid escapes" }),
+            Err(_) => self.placed(Err(Fault { at: start, expected: "a key with valid escapes" })),
         }
     }
 
     fn value(&mut self) -> Result<Value<'a>, Fault> {
         let start = self.at_next();
-        self.at = match self.peek() {
-            Some(b'"') => string_end(self.text, start)?,
-            Some(b'{' | b'[') => nested_end(self.text, start)?,
-            _ => scalar_end(self.text, start)?,
+        let end = match self.peek() {
+            Some(b'"') => string_end(self.text, start),
+            Some(b'{' | b'[') => nested_end(self.text, start),
+            _ => scalar_end(self.text, start),
         };
-        Ok(Value { raw: &self.text[start..self.at], start })
+        self.at = self.placed(end)?;
+        Ok(Value { raw: &self.text[start..self.at], start: self.base + start })
     }
 
     fn expect(&mut self, byte: u8, expected: &'static str) -> Result<(), Fault> {
@@ -149,7 +160,12 @@ impl<'a> Members<'a> {
     }
 
     const fn fault(&self, expected: &'static str) -> Fault {
-        Fault { at: self.at, expected }
+        Fault { at: self.base + self.at, expected }
+    }
+
+    /// A fault of this text as one of the whole document.
+    fn placed<T>(&self, found: Result<T, Fault>) -> Result<T, Fault> {
+        found.map_err(|fault| Fault { at: self.base + fault.at, ..fault })
     }
 }
 
@@ -166,6 +182,11 @@ impl<'a> Iterator for Members<'a> {
 }
 
 impl<'a> Elements<'a> {
+    /// Walks the one array that `text` consists of.
+    pub(crate) const fn of(text: &'a [u8]) -> Self {
+        Self(Members::of(text))
+    }
+
     fn step(&mut self) -> Result<Option<Value<'a>>, Fault> {
         let walk = &mut self.0;
         let is_first = match walk.place {
@@ -202,7 +223,7 @@ impl<'a> Iterator for Elements<'a> {
 }
 
 impl<'a> Value<'a> {
-    /// Where it stands in the text that was walked.
+    /// Where it stands in the whole document.
     pub(crate) const fn range(&self) -> Range<usize> {
         self.start..self.start + self.raw.len()
     }
@@ -220,6 +241,15 @@ impl<'a> Value<'a> {
     /// Whether it is a string.
     pub(crate) const fn is_string(&self) -> bool {
         matches!(self.raw, [b'"', ..])
+    }
+
+    /// Whether nothing stands in it: an empty string, object or array, or `null`.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self.raw {
+            [b'"', inner @ .., _] => inner.is_empty(),
+            [b'{' | b'[', inner @ .., _] => inner.trim_ascii().is_empty(),
+            _ => self.is_null(),
+        }
     }
 
     /// A string without its escapes; none when it is no string, or no valid one.
@@ -261,12 +291,23 @@ impl<'a> Value<'a> {
 
     /// The members, when it is an object.
     pub(crate) fn members(&self) -> Option<Members<'a>> {
-        matches!(self.raw, [b'{', ..]).then(|| Members::of(self.raw))
+        matches!(self.raw, [b'{', ..]).then(|| Members::within(self.raw, self.start))
+    }
+
+    /// Replaces `kept` when this is another text of at most `bytes_max` as written. What stays the same in each event
+    /// of a stream is not allocated anew.
+    pub(crate) fn renew(&self, kept: &mut Option<String>, bytes_max: usize) {
+        if self.written_bytes() <= bytes_max
+            && let Some(text) = self.text()
+            && kept.as_deref() != Some(&*text)
+        {
+            *kept = Some(text.into_owned());
+        }
     }
 
     /// The elements, when it is an array.
     pub(crate) fn elements(&self) -> Option<Elements<'a>> {
-        matches!(self.raw, [b'[', ..]).then(|| Elements(Members::of(self.raw)))
+        matches!(self.raw, [b'[', ..]).then(|| Elements(Members::within(self.raw, self.start)))
     }
 
     /// The text that it is written as.

@@ -8,7 +8,8 @@ const TARIFF_BYTES_MAX: usize = 64;
 /// What besides the model chooses a price, as far as it is told.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tariff {
-    /// `service_tier`: `standard`, `priority`, `batch` in an answer; `auto`, `standard_only` in a request.
+    /// `service_tier`: `standard`, `default`, `priority`, `flex`, `batch` in an answer; `auto`, `standard_only` too in a
+    /// request.
     pub service_tier: Option<String>,
     /// `speed`: `standard`, `fast`.
     pub speed: Option<String>,
@@ -29,10 +30,8 @@ impl Tariff {
 
     /// Takes `value` when `key` names a field; what is no short text leaves the field as it is.
     pub(crate) fn take(&mut self, key: &[u8], value: &Value<'_>) {
-        if let Some(field) = self.field_mut(key)
-            && let Some(text) = value.short_text(TARIFF_BYTES_MAX)
-        {
-            *field = Some(text);
+        if let Some(field) = self.field_mut(key) {
+            value.renew(field, TARIFF_BYTES_MAX);
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The accounts at hand: each with its opened destination, its cooldowns and its last use. Read without a lock on any request's path.
 
-use crate::standing::Standing;
+use crate::standing::Standing as AccountStanding;
 use arc_swap::ArcSwap;
 use domain::{Account, AccountId, Sealed, Timestamp};
-use scheduling::{Candidate, Choice, Demand, NoChoice};
+use scheduling::{Candidate, Choice, Demand, Ineligible, NoChoice, eligibility, eligibility::Standing};
 use std::{
     collections::HashMap,
     sync::{
@@ -26,7 +26,17 @@ pub(crate) struct Seat {
     pub(crate) account: Account,
     /// Where its calls go, with the credential.
     pub(crate) destination: Destination,
-    pub(crate) standing: Arc<Standing>,
+    pub(crate) standing: Arc<AccountStanding>,
+}
+
+/// Whether a session may stay with its account.
+pub(crate) enum Stay {
+    /// It may: this is its seat, marked as used.
+    Stays(Arc<Seat>),
+    /// This request has to go elsewhere; the session as a whole may stay.
+    Elsewhere,
+    /// It has to leave: why, for people.
+    Leaves(String),
 }
 
 /// All seats.
@@ -53,8 +63,33 @@ impl Directory {
         });
         let choice = scheduling::choose(candidates, demand, now)?;
         let seat = Arc::clone(&seats[choice.index]);
-        seat.standing.used(self.uses.fetch_add(1, Ordering::Relaxed) + 1);
+        seat.standing.used(self.next_use());
         Ok((seat, choice))
+    }
+
+    /// Whether a session that is with account `id` may stay there for `demand`. An account in doubt is left, too, so that what a
+    /// session has cached at its provider is not waited for where it may be lost.
+    pub(crate) fn stay(&self, id: &AccountId, demand: &Demand<'_>, now: Timestamp) -> Stay {
+        let seats = self.seats.load();
+        let Some(seat) = seats.iter().find(|seat| seat.account.id == *id) else {
+            return Stay::Leaves("gone".to_owned());
+        };
+        // Whether it was tried or has no slot left says something of this request only.
+        let lasting = Demand { passed_over: &[], ..*demand };
+        match eligibility(&seat.account, &seat.standing.cooldowns(), &lasting, now) {
+            Ok(Standing::Sound) if demand.passed_over.contains(id) => Stay::Elsewhere,
+            Ok(Standing::Sound) => {
+                seat.standing.used(self.next_use());
+                Stay::Stays(Arc::clone(seat))
+            }
+            Ok(Standing::Doubtful { until }) => Stay::Leaves(format!("in doubt until {until}")),
+            Err(Ineligible::OtherPlatform | Ineligible::ModelNotServed) => Stay::Elsewhere,
+            Err(reason) => Stay::Leaves(reason.to_string()),
+        }
+    }
+
+    fn next_use(&self) -> u64 {
+        self.uses.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Reads every account and cooldown again. Seats of accounts that stay keep their standing.

@@ -4,6 +4,7 @@
 
 mod accept;
 mod admit;
+mod affinity;
 mod answer;
 mod attempt;
 mod authenticate;

@@ -80,7 +80,7 @@ impl Relay {
         let mut tried: Vec<AccountId> = Vec::new();
         let mut failed: Option<Box<FailedAttempt>> = None;
         loop {
-            let assignment = match self.select(&admission, &tried).await {
+            let mut assignment = match self.select(&admission, &tried).await {
                 Ok(assignment) => assignment,
                 Err(none) => return Err(self.give_up(admission, failed, &none).await),
             };
@@ -91,11 +91,18 @@ impl Relay {
             if let Some(failed) = failed.take() {
                 drop(failed.settle(Outcome::Refused, Finality::Superseded));
             }
-            tried.push(assignment.seat.account.id.clone());
+            let account = assignment.seat.account.id.clone();
+            let session = assignment.session.take();
+            tried.push(account.clone());
             let number = u8::try_from(tried.len()).unwrap_or(u8::MAX);
             let attempt = OpenAttempt::begin(Arc::clone(&self), slot, &admission, assignment, number);
             match self.forward(&admission, attempt).await {
-                Forwarded::Answered(response) => return Ok(response),
+                Forwarded::Answered(response) => {
+                    if let Some(session) = session {
+                        self.affinities.answered(session, &account, self.clock.now());
+                    }
+                    return Ok(response);
+                }
                 Forwarded::Failed(last) => {
                     last.attempt.blame(&last.verdict.failure);
                     let may_go_on = last.verdict.elsewhere == Elsewhere::MayServe

@@ -1,6 +1,7 @@
 //! The data plane as a whole: what its rooms share, and the tasks that keep it right.
 
 use crate::{
+    affinity::{self, Affinities},
     budget::Budget,
     directory::Directory,
     groups::Groups,
@@ -63,6 +64,7 @@ pub struct Relay {
     pub(crate) buffers: Budget,
     pub(crate) health: HealthReports,
     pub(crate) held: HeldLeases,
+    pub(crate) affinities: Arc<Affinities>,
     /// Slows down guessing of keys where an answer costs nothing.
     pub(crate) guesses: Throttle,
     /// What clients have set in motion.
@@ -84,6 +86,7 @@ impl Relay {
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StoreError> {
         let Parts { store, journal, client, clock, keyring, prices, calendar, settings, metrics } = parts;
         let (reports, writer) = health::reports();
+        let (affinities, affinity_writer) = affinity::affinities(Arc::clone(&store.affinity), settings.sticky_ttl);
         // Subscribed before the first reading: what changes in between is heard afterwards.
         let subscription = store.events.subscribe();
         let relay = Arc::new(Self {
@@ -95,6 +98,7 @@ impl Relay {
             rates: Rates::default(),
             health: reports,
             held: HeldLeases::default(),
+            affinities,
             guesses: Throttle::for_keys(),
             tasks: TaskTracker::new(),
             upkeep: TaskTracker::new(),
@@ -116,6 +120,8 @@ impl Relay {
         relay.keep_up(Arc::clone(&relay).renew_leases());
         let (clock, health) = (Arc::clone(&relay.clock), Arc::clone(&relay.store.health));
         relay.upkeep.spawn(writer.run(health, move || clock.now(), relay.stop.clone()));
+        let (clock, affinities) = (Arc::clone(&relay.clock), Arc::clone(&relay.affinities));
+        relay.upkeep.spawn(affinity_writer.run(affinities, move || clock.now(), relay.stop.clone()));
         Ok(relay)
     }
 

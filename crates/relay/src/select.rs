@@ -1,6 +1,12 @@
-//! Room 3: an account is chosen, and a slot on it taken where it has a ceiling.
+//! Room 3: an account is chosen, the one that the session is with before any other, and a slot on it taken where it has a ceiling.
 
-use crate::{admit::Admission, directory::Seat, relay::Relay, serve::platforms};
+use crate::{
+    admit::Admission,
+    affinity::Known,
+    directory::{Seat, Stay},
+    relay::Relay,
+    serve::platforms,
+};
 use domain::{AccountId, Platform};
 use protocol::Operation;
 use scheduling::{Bound, Choice, Demand, NoChoice, eligibility::Standing, model_family};
@@ -9,13 +15,17 @@ use std::{
     sync::{Arc, Weak},
     time::Duration,
 };
-use store::{Acquired, LeaseId, LeaseSubject, Leases, error::StoreFailure};
+use store::{Acquired, AffinityKey, LeaseId, LeaseSubject, Leases, error::StoreFailure};
 
 /// How long a slot is held without renewal; longer than two renewals, so that one missed renewal loses nothing.
 pub(crate) const LEASE_TTL: Duration = Duration::from_secs(90);
 
 /// How often held slots are renewed.
 pub(crate) const LEASE_RENEWAL: Duration = Duration::from_secs(30);
+
+/// How often a choice is made anew because the session turned out to be elsewhere: once for the store, once for a request that was
+/// faster, and once for chance.
+const RECONSIDERED_MAX: usize = 3;
 
 /// The platform that a model's name may ask for, `ccr,model`.
 const CCR_PREFIX: &str = "ccr,";
@@ -28,6 +38,8 @@ pub(crate) struct Assignment {
     pub(crate) lease: Option<Arc<Lease>>,
     /// Why this one, for people.
     pub(crate) note: Arc<str>,
+    /// The session that is with it, once it has answered.
+    pub(crate) session: Option<AffinityKey>,
 }
 
 /// A slot on an account; its drop gives it back.
@@ -41,6 +53,44 @@ pub(crate) struct Lease {
 pub(crate) fn wanted(model: &str) -> (bool, &str) {
     let is_ccr = model.get(..CCR_PREFIX.len()).is_some_and(|prefix| prefix.eq_ignore_ascii_case(CCR_PREFIX));
     if is_ccr { (true, &model[CCR_PREFIX.len()..]) } else { (false, model) }
+}
+
+/// Where a request's session is.
+struct Place {
+    session: AffinityKey,
+    with: Option<AccountId>,
+    /// Whether the store was asked, or need not be.
+    is_sure: bool,
+}
+
+/// What a session has to do with a choice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Tie {
+    /// There is none.
+    NoSession,
+    /// It stays where it is, which cannot take this request.
+    Elsewhere,
+    /// It begins here.
+    Begins,
+    /// It was here before.
+    Stays,
+    /// It had to leave its account: why.
+    Moves(String),
+}
+
+/// A chosen account.
+struct Pick {
+    seat: Arc<Seat>,
+    tie: Tie,
+    note: String,
+}
+
+/// What came of asking for a slot.
+enum Slot {
+    /// There is one, or none is needed.
+    Taken(Option<Arc<Lease>>),
+    /// All are held.
+    Busy,
 }
 
 impl Relay {
@@ -63,35 +113,87 @@ impl Relay {
         // Who is in the group is asked at each choice: who left it meanwhile serves no further attempt.
         let members = self.groups.members();
         let bound = members.bound(inbound.key.bindings.get(&inbound.service));
-        let mut passed_over = tried.to_vec();
+        let mut place = self.affinities.session(inbound).map(|session| self.place(session));
+        let (mut passed_over, mut round) = (tried.to_vec(), 0);
         loop {
             let demand =
                 Demand { platforms, model, family: model.and_then(model_family), bound, passed_over: &passed_over };
-            let (seat, choice) = self.accounts.choose(&demand, self.clock.now())?;
+            let Pick { seat, tie, note } = self.pick(&demand, place.as_ref())?;
             if !seat.destination.serves(inbound.call.operation) {
                 passed_over.push(seat.account.id.clone());
                 continue;
             }
-            let note = note(&choice, bound);
-            let Some(ceiling) = seat.account.concurrency_max else {
-                return Ok(Assignment { seat, lease: None, note: note.into() });
-            };
-            match self.lease(&seat, ceiling, admission, tried.len()).await {
-                Some(lease) => return Ok(Assignment { seat, lease: Some(lease), note: note.into() }),
-                None => passed_over.push(seat.account.id.clone()),
+            round += 1;
+            let id = LeaseId(format!("{}.{}.{round}", inbound.id, tried.len() + 1).into());
+            // Both are waited for at once.
+            let (slot, ()) = tokio::join!(self.slot(&seat, id), self.make_sure(place.as_mut()));
+            match slot {
+                Slot::Busy => passed_over.push(seat.account.id.clone()),
+                Slot::Taken(lease) => {
+                    let is_agreed = place.as_mut().is_some_and(|place| self.agree(place, &tie, &seat.account.id));
+                    if is_agreed || place.is_none() || tie == Tie::Elsewhere || round > RECONSIDERED_MAX {
+                        let session = place.filter(|_| is_agreed).map(|place| place.session);
+                        return Ok(Assignment { seat, lease, note: note.into(), session });
+                    }
+                }
             }
         }
     }
 
-    async fn lease(
-        &self,
-        seat: &Seat,
-        ceiling: NonZeroU32,
-        admission: &Admission,
-        attempt: usize,
-    ) -> Option<Arc<Lease>> {
+    fn place(&self, session: AffinityKey) -> Place {
+        match self.affinities.known(&session, self.clock.now()) {
+            Known::With(account) => Place { session, with: Some(account), is_sure: true },
+            Known::Unsure => Place { session, with: None, is_sure: false },
+        }
+    }
+
+    /// Asks the store where the session is, unless that is known.
+    async fn make_sure(&self, place: Option<&mut Place>) {
+        if let Some(place) = place.filter(|place| !place.is_sure) {
+            place.with = self.affinities.ask(&place.session, self.clock.now()).await;
+            place.is_sure = true;
+        }
+    }
+
+    /// Makes the session one of `account`, which was picked with this tie; says whether it is. It is not where the session turned
+    /// out to be with another account, which may be the better choice: the store said so, or another request was faster.
+    fn agree(&self, place: &mut Place, tie: &Tie, account: &AccountId) -> bool {
+        let is_elsewhere = |with: &AccountId| *tie == Tie::Begins && with != account;
+        if *tie == Tie::Elsewhere || place.with.as_ref().is_some_and(is_elsewhere) {
+            return false;
+        }
+        let with = self.affinities.bind(&place.session, place.with.as_ref(), account, self.clock.now());
+        let is_agreed = with == *account;
+        place.with = Some(with);
+        is_agreed
+    }
+
+    /// The session's account if it may stay there, else the first in the order.
+    fn pick(&self, demand: &Demand<'_>, place: Option<&Place>) -> Result<Pick, NoChoice> {
+        let now = self.clock.now();
+        let stay = place.and_then(|place| place.with.as_ref()).map(|with| self.accounts.stay(with, demand, now));
+        let tie = match stay {
+            Some(Stay::Stays(seat)) => {
+                let note = note(None, &Tie::Stays, demand.bound);
+                return Ok(Pick { seat, tie: Tie::Stays, note });
+            }
+            Some(Stay::Elsewhere) => Tie::Elsewhere,
+            Some(Stay::Leaves(why)) => Tie::Moves(why),
+            None if place.is_some() => Tie::Begins,
+            None => Tie::NoSession,
+        };
+        let (seat, choice) = self.accounts.choose(demand, now)?;
+        let note = note(Some(&choice), &tie, demand.bound);
+        Ok(Pick { seat, tie, note })
+    }
+
+    async fn slot(&self, seat: &Seat, id: LeaseId) -> Slot {
+        let Some(ceiling) = seat.account.concurrency_max else { return Slot::Taken(None) };
+        self.lease(seat, ceiling, id).await.map_or(Slot::Busy, |lease| Slot::Taken(Some(lease)))
+    }
+
+    async fn lease(&self, seat: &Seat, ceiling: NonZeroU32, id: LeaseId) -> Option<Arc<Lease>> {
         let subject = LeaseSubject::Account(seat.account.id.clone());
-        let id = LeaseId(format!("{}.{}", admission.inbound.id, attempt + 1).into());
         let leases = Arc::clone(&self.store.leases);
         match leases.acquire(&subject, &id, ceiling, LEASE_TTL, self.clock.now()).await {
             Ok(Acquired::Granted) => {
@@ -118,15 +220,21 @@ impl Relay {
 }
 
 /// Why this account, for people.
-fn note(choice: &Choice, bound: Bound<'_>) -> String {
-    let how = match choice.standing {
-        Standing::Sound => format!("least recently used of {} by priority", choice.eligible),
-        Standing::Doubtful { .. } => format!("least doubtful of {}: none is sound", choice.eligible),
+fn note(choice: Option<&Choice>, tie: &Tie, bound: Bound<'_>) -> String {
+    let how = match choice.map(|choice| (choice.standing, choice.eligible)) {
+        None => "its session was there before".to_owned(),
+        Some((Standing::Sound, eligible)) => format!("least recently used of {eligible} by priority"),
+        Some((Standing::Doubtful { .. }, eligible)) => format!("least doubtful of {eligible}: none is sound"),
     };
-    match bound {
+    let among = match bound {
         Bound::Free => how,
         Bound::Account(_) => "the key is bound to it".to_owned(),
         Bound::Group(_) => format!("{how}, in the key's group"),
+    };
+    match tie {
+        Tie::NoSession | Tie::Begins | Tie::Stays => among,
+        Tie::Elsewhere => format!("{among}; its session's account could not take this request"),
+        Tie::Moves(why) => format!("{among}; its session left an account: {why}"),
     }
 }
 

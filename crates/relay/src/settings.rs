@@ -26,6 +26,8 @@ pub struct RelaySettings {
     pub drain_tokens_max: u64,
     /// How long keys that are known go on while the store cannot be asked about them.
     pub store_grace: Duration,
+    /// How long a session without requests stays with its account; zero: sessions are no matter.
+    pub sticky_ttl: Duration,
     /// Proxies of the operator in front of the relay, which tell a client's address.
     pub trusted_hops: u8,
     /// Days before today whose daily sums are kept; none: all.

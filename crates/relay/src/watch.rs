@@ -50,8 +50,10 @@ impl Relay {
                     stale.kept.insert(Kept::Accounts);
                 }
             }
+            Event::Changed(Notice::Affinity { session }) => self.affinities.forget(session.as_ref()),
             Event::Lost => {
                 self.keys.doubt_all();
+                self.affinities.doubt_all();
                 stale.kept.extend(Kept::ALL);
             }
         }

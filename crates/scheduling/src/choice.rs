@@ -58,6 +58,8 @@ pub enum Reason {
     Paused,
     /// See [`Ineligible::Expired`].
     Expired,
+    /// See [`Ineligible::SignInNeeded`].
+    SignInNeeded,
     /// See [`Ineligible::PassedOver`].
     PassedOver,
     /// See [`Ineligible::CoolingDown`].
@@ -98,6 +100,7 @@ impl NoChoice {
             Ineligible::ModelNotServed => Reason::ModelNotServed,
             Ineligible::Paused => Reason::Paused,
             Ineligible::Expired => Reason::Expired,
+            Ineligible::SignInNeeded => Reason::SignInNeeded,
             Ineligible::PassedOver => Reason::PassedOver,
             Ineligible::CoolingDown { cause, until } => {
                 self.retry_at = Some(self.retry_at.map_or(until, |at| at.min(until)));
@@ -155,6 +158,7 @@ impl fmt::Display for Reason {
             Self::ModelNotServed => f.write_str("without this model"),
             Self::Paused => f.write_str("paused"),
             Self::Expired => f.write_str("with an ended subscription"),
+            Self::SignInNeeded => f.write_str("in need of a sign-in"),
             Self::PassedOver => f.write_str("tried or busy"),
             Self::CoolingDown(cause) => write!(f, "cooling down ({cause})"),
         }
@@ -165,8 +169,8 @@ impl fmt::Display for Reason {
 mod tests {
     use super::*;
     use domain::{
-        AccountId, AccountSettings, AuthScheme, CooldownCause, CooldownScope, HttpEndpoint, ModelMap, Platform,
-        Priority, Sealed,
+        AccountId, AccountSettings, AuthScheme, CooldownCause, CooldownScope, HttpEndpoint, ModelMap, OAuthAccess,
+        OAuthGrant, Platform, Priority, Sealed,
     };
 
     const NOW: Timestamp = Timestamp::from_ms(1_000_000);
@@ -290,5 +294,24 @@ mod tests {
         assert_eq!(none.to_string(), "1 without this model, 1 paused, 1 with an ended subscription");
         let elsewhere = Demand { platforms: &[Platform::Ccr], ..demand(&[]) };
         assert_eq!(pick(&seats, &elsewhere).expect_err("none").to_string(), "no account is configured for it");
+    }
+
+    #[test]
+    fn an_account_that_needs_a_sign_in_is_not_chosen_and_says_so() {
+        let grant = |access: Option<&str>, needed: Option<&str>| OAuthGrant {
+            access_token: access.map(|text| Sealed::from_envelope(text.to_owned())),
+            sign_in_needed: needed.map(str::to_owned),
+            ..OAuthGrant::default()
+        };
+        let reason = |grant| {
+            let access = OAuthAccess { base_url: "https://h.example".to_owned(), grant };
+            let account = Account { settings: AccountSettings::Claude(access), ..account("a", 1) };
+            let demand = Demand { platforms: &[Platform::Claude], ..demand(&[]) };
+            let candidate = Candidate { account: &account, cooldowns: &[], last_used: 0 };
+            choose(std::iter::once(candidate), &demand, NOW).err().map(|none| none.to_string())
+        };
+        assert_eq!(reason(grant(Some("t"), None)), None);
+        assert_eq!(reason(grant(Some("t"), Some("revoked"))).as_deref(), Some("1 in need of a sign-in"));
+        assert_eq!(reason(grant(None, None)).as_deref(), Some("1 in need of a sign-in"));
     }
 }

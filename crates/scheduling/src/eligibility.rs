@@ -42,6 +42,8 @@ pub enum Ineligible {
     Paused,
     /// Its subscription has ended.
     Expired,
+    /// Nobody has signed it in, or it needs a new sign-in.
+    SignInNeeded,
     /// It was tried already, or its slots are all held.
     PassedOver,
     /// It cools down.
@@ -95,6 +97,9 @@ pub fn eligibility(
     if account.expires_at.is_some_and(|end| end <= now) {
         return Err(Ineligible::Expired);
     }
+    if account.settings.oauth().is_some_and(|access| access.grant.needs_sign_in()) {
+        return Err(Ineligible::SignInNeeded);
+    }
     if demand.passed_over.contains(&account.id) {
         return Err(Ineligible::PassedOver);
     }
@@ -132,6 +137,7 @@ impl fmt::Display for Ineligible {
             Self::ModelNotServed => f.write_str("does not serve the model"),
             Self::Paused => f.write_str("paused"),
             Self::Expired => f.write_str("subscription ended"),
+            Self::SignInNeeded => f.write_str("needs a sign-in"),
             Self::PassedOver => f.write_str("tried already or busy"),
             Self::CoolingDown { cause, until } => write!(f, "cooling down ({cause}) until {until}"),
         }

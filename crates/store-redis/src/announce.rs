@@ -3,7 +3,7 @@
 use crate::names::Names;
 use domain::AccountId;
 use std::sync::Arc;
-use store::{Events, Family, Notice, events::LocalEvents};
+use store::{AffinityKey, Events, Family, Notice, events::LocalEvents};
 use uuid::Uuid;
 
 /// Between the parts of a message; no id and no family has it.
@@ -43,6 +43,10 @@ impl Announcer {
         match notice {
             Notice::Record { family, id } => [&*self.origin, "record", family.name(), id].join("|"),
             Notice::Health { account } => [&*self.origin, "health", account.as_str()].join("|"),
+            Notice::Affinity { session } => {
+                let session = session.as_ref().map_or("", AffinityKey::as_str);
+                [&*self.origin, "affinity", session].join("|")
+            }
         }
     }
 
@@ -67,6 +71,9 @@ impl Announcer {
             [_, "health", account] => {
                 AccountId::parse(account).map_or(Heard::Nothing, |account| Heard::Notice(Notice::Health { account }))
             }
+            [_, "affinity", ""] => Heard::Notice(Notice::Affinity { session: None }),
+            [_, "affinity", session] => AffinityKey::parse(session)
+                .map_or(Heard::Nothing, |session| Heard::Notice(Notice::Affinity { session: Some(session) })),
             _ => Heard::Nothing,
         }
     }
@@ -91,6 +98,8 @@ mod tests {
         let notices = [
             Notice::Record { family: Family::ApiKey, id: "k1".into() },
             Notice::Health { account: AccountId::parse("a-1").expect("an id") },
+            Notice::Affinity { session: AffinityKey::parse(&"a".repeat(64)) },
+            Notice::Affinity { session: None },
         ];
         for notice in notices {
             let message = one.message(&notice);
@@ -102,7 +111,9 @@ mod tests {
 
     #[test]
     fn what_a_later_version_says_is_passed_over() {
-        for message in ["", "x", "x|quota|k1", "x|record|no_family|k1", "x|record|api_key", "x|health|a b"] {
+        for message in
+            ["", "x", "x|quota|k1", "x|record|no_family|k1", "x|record|api_key", "x|health|a b", "x|affinity|a"]
+        {
             assert_eq!(node().read(message), Heard::Nothing, "{message:?}");
         }
     }

@@ -12,7 +12,7 @@ use redis::{
     aio::MultiplexedConnection,
     cluster::{ClusterClient, ClusterClientBuilder},
     cluster_async::ClusterConnection,
-    cluster_routing::{MultipleNodeRoutingInfo, RoutingInfo},
+    cluster_routing::{MultipleNodeRoutingInfo, Route, RoutingInfo, SingleNodeRoutingInfo, SlotAddr},
     sentinel::{SentinelClient, SentinelClientBuilder, SentinelServerType},
 };
 use secrecy::{ExposeSecret, SecretString};
@@ -98,6 +98,35 @@ impl Link {
             self.drop_connection(number);
         }
         replies?.into_iter().map(Value::extract_error).collect()
+    }
+
+    /// Makes a write and then waits for it with a command that holds its connection up for at most `longest`: on a connection of
+    /// their own, to the server that owns `key`.
+    pub(crate) async fn write_and_wait(
+        &self,
+        key: &str,
+        [write, wait]: [&Cmd; 2],
+        longest: Duration,
+    ) -> RedisResult<Value> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.timeout))
+            .set_response_timeout(Some(self.timeout + longest));
+        let work = async {
+            match self.connector.connect(&config).await? {
+                Connection::Direct(mut connection) => {
+                    connection.send_packed_command(write).await.and_then(Value::extract_error)?;
+                    connection.send_packed_command(wait).await
+                }
+                Connection::Cluster(mut connection) => {
+                    let owner = SingleNodeRoutingInfo::SpecificNode(Route::with_key(key, SlotAddr::Master));
+                    let owner = RoutingInfo::SingleNode(owner);
+                    connection.route_command(write.clone(), owner.clone()).await.and_then(Value::extract_error)?;
+                    connection.route_command(wait.clone(), owner).await
+                }
+            }
+        };
+        let reply = tokio::time::timeout(self.timeout + longest, work).await.map_err(|_| timed_out())?;
+        reply.and_then(Value::extract_error)
     }
 
     /// A connection of its own to one server, for what is no call: subscriptions.

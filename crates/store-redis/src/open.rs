@@ -133,7 +133,7 @@ fn ports(engine: &Engine, announcer: &Announcer) -> Store {
         records: Arc::new(RedisRecords::new(engine.clone(), announcer.clone(), Deadlines::DEFAULT)),
         limits: Arc::new(RedisLimits::new(engine.clone())),
         leases: Arc::new(RedisLeases::new(engine.clone())),
-        affinity: Arc::new(RedisAffinity(engine.clone())),
+        affinity: Arc::new(RedisAffinity { engine: engine.clone(), announcer: announcer.clone() }),
         locks: Arc::new(RedisLocks(engine.clone())),
         ledger: Arc::new(RedisLedger(engine.clone())),
         rankings: Arc::new(RedisLedger(engine.clone())),

@@ -6,6 +6,7 @@
 
 pub(crate) mod log;
 mod mirror;
+mod sync;
 mod unique;
 mod write;
 
@@ -23,7 +24,8 @@ use store::{
     Family, RecordError, Records, StoreError, Version, checks,
     keyspace::ColumnKind,
     records::{
-        Change, Changes, Condition, Fields, Filter, ItemCount, ItemsQuery, Page, PageQuery, Row, Selection, Value,
+        Change, Changes, Condition, Fields, Filter, ItemCount, ItemsQuery, Page, PageQuery, Row, Selection, Synced,
+        Value,
     },
 };
 use unique::Uniques;
@@ -93,6 +95,11 @@ impl Records for RedisRecords {
             checks::values(family, [(column, None)])?;
         }
         self.write(family, id, Write::Update(changes, condition)).await
+    }
+
+    async fn sync(&self, family: Family, id: &str) -> Result<Synced, StoreError> {
+        checks::served(family)?;
+        sync::sync(&self.engine, &record_key(&self.engine, family, id)).await
     }
 
     async fn remove(&self, family: Family, id: &str, expected: Option<Version>) -> Result<(), RecordError> {

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use domain::{AccountId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::time::Duration;
-use store::{Affinity, AffinityKey, StoreError, error::StoreFailure};
+use store::{Affinity, AffinityKey, Bindings, Notice, StoreError, error::StoreFailure};
 
 pub(crate) struct SqliteAffinity(pub(crate) Engine);
 
@@ -55,11 +55,15 @@ impl Affinity for SqliteAffinity {
         let until = now.plus(ttl).as_ms();
         let write = self.0.writer.write(move |unit| {
             let current = bound(unit.connection, &key, now)?;
+            let moves = current.as_ref().is_some_and(|current| *current != account);
             if let Some(other) = current.filter(|current| Some(current) != expected.as_ref()) {
                 return Ok(other);
             }
             let values = params![key.as_str(), account.as_str(), until];
             run(unit.connection, "bind a sticky session", BIND, values)?;
+            if moves {
+                unit.announce(Notice::Affinity { session: Some(key) });
+            }
             Ok(account)
         });
         write.await
@@ -69,16 +73,29 @@ impl Affinity for SqliteAffinity {
         let key = key.clone();
         let write = self.0.writer.write(move |unit| {
             let sql = "DELETE FROM sticky_session WHERE hash = ?1";
-            run(unit.connection, "unbind a sticky session", sql, [key.as_str()]).map(|count| count > 0)
+            let was_bound = run(unit.connection, "unbind a sticky session", sql, [key.as_str()])? > 0;
+            if was_bound {
+                unit.announce(Notice::Affinity { session: Some(key) });
+            }
+            Ok(was_bound)
         });
         write.await
     }
 
-    async fn flush(&self, account: Option<&AccountId>) -> Result<u64, StoreError> {
-        let account = account.map(|account| account.as_str().to_owned());
+    async fn flush(&self, which: Bindings<'_>) -> Result<u64, StoreError> {
+        let (condition, of) = match which {
+            Bindings::All => ("?1 = ''", String::new()),
+            Bindings::To(account) => ("account_id = ?1", account.to_string()),
+            // `g` comes behind every hexadecimal digit.
+            Bindings::In(scope) => ("hash >= ?1 AND hash < ?1 || 'g'", scope.prefix()),
+        };
         let write = self.0.writer.write(move |unit| {
-            let sql = "DELETE FROM sticky_session WHERE ?1 IS NULL OR account_id = ?1";
-            run(unit.connection, "flush sticky sessions", sql, [account]).map(|count| count as u64)
+            let sql = format!("DELETE FROM sticky_session WHERE {condition}");
+            let removed = run(unit.connection, "flush sticky sessions", &sql, [of])? as u64;
+            if removed > 0 {
+                unit.announce(Notice::Affinity { session: None });
+            }
+            Ok(removed)
         });
         write.await
     }

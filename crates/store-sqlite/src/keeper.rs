@@ -99,7 +99,8 @@ pub(crate) fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Resul
         .map(|busy| busy == 0)
 }
 
-fn log_path(path: &Path) -> PathBuf {
+/// The log beside the file at `path`.
+pub(crate) fn log_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push("-wal");
     name.into()

@@ -94,6 +94,8 @@ struct Threads {
 pub(crate) struct Engine {
     pub(crate) writer: Writer,
     pub(crate) readers: Arc<Readers>,
+    /// The log, for who cannot wait for the keeper's next sync.
+    pub(crate) log: Arc<File>,
 }
 
 impl SqliteStore {
@@ -121,7 +123,8 @@ impl SqliteStore {
         let keeper = connection::keeper(path).map_err(OpenError::sqlite("open the file again"))?;
         let (stop_keeper, keeper) = Keeper::start(path, keeper, Arc::clone(&turn)).map_err(failed)?;
         let (writer, thread) = Writer::start(connection, events.clone(), turn, index::build).map_err(failed)?;
-        let engine = Engine { writer, readers: Readers::new(path.to_owned()) };
+        let log = Arc::new(File::open(keeper::log_path(path)).map_err(failed)?);
+        let engine = Engine { writer, readers: Readers::new(path.to_owned()), log };
         let limits = Arc::new(LocalLimits::default());
         let ports = Store {
             records: Arc::new(SqliteRecords(engine.clone())),

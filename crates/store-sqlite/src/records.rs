@@ -3,7 +3,7 @@
 mod list;
 
 use crate::{
-    error::failed,
+    error::{closed, failed},
     open::Engine,
     sql::{Field, row_limit, rows, run, table},
     writer::Unit,
@@ -16,7 +16,8 @@ use store::{
     error::StoreFailure,
     keyspace::ColumnKind,
     records::{
-        Change, Changes, Condition, Fields, Filter, ItemCount, ItemsQuery, Page, PageQuery, Row, Selection, Value,
+        Change, Changes, Condition, Fields, Filter, ItemCount, ItemsQuery, Page, PageQuery, Row, Selection, Synced,
+        Value,
     },
 };
 
@@ -59,6 +60,15 @@ impl Records for SqliteRecords {
         }
         let id = id.to_owned();
         self.0.writer.write(move |unit| update(unit, family, &id, &changes, condition)).await
+    }
+
+    /// A commit that is no longer in the log was synced when it was moved into the file.
+    async fn sync(&self, family: Family, _id: &str) -> Result<Synced, StoreError> {
+        checks::served(family)?;
+        let log = Arc::clone(&self.0.log);
+        let synced = tokio::task::spawn_blocking(move || log.sync_data()).await.map_err(|_| closed())?;
+        let failed = |error| StoreError::new("sync a record to disk", StoreFailure::Full).caused_by(error);
+        synced.map(|()| Synced::OnDisk).map_err(failed)
     }
 
     async fn remove(&self, family: Family, id: &str, expected: Option<Version>) -> Result<(), RecordError> {

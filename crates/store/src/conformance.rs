@@ -88,6 +88,7 @@ macro_rules! conformance_suite {
             a_read_after_a_change_sees_it
             what_was_answered_with_success_is_there_after_a_restart
             what_was_answered_before_a_restart_amid_writes_is_there_after_it
+            a_record_that_was_synced_is_there_after_a_restart
             the_change_sequence_keeps_the_last_change_of_each_record
             the_change_sequence_grows_over_restarts
             each_change_is_announced_and_no_refusal_is
@@ -135,6 +136,8 @@ macro_rules! conformance_suite {
             a_binding_takes_effect_only_over_the_one_expected
             of_parallel_bindings_all_hear_of_the_same_account
             bindings_are_removed_one_by_one_and_by_account
+            bindings_of_a_scope_are_removed_together
+            moved_and_removed_bindings_are_announced
             a_sweep_removes_ended_bindings_up_to_its_limit
         }
         $crate::conformance_suite! { @port $fixture, locks:

@@ -1,6 +1,6 @@
 //! Change notices between the parts of a node, and between nodes. Lossy: who hears [`Event::Lost`] reads again what it cached.
 
-use crate::keyspace::Family;
+use crate::{affinity::AffinityKey, keyspace::Family};
 use domain::AccountId;
 use std::sync::Arc;
 use tokio::sync::broadcast;
@@ -22,6 +22,11 @@ pub enum Notice {
     Health {
         /// The account.
         account: AccountId,
+    },
+    /// Sticky sessions were bound elsewhere, or to nothing.
+    Affinity {
+        /// The one; none: any of them.
+        session: Option<AffinityKey>,
     },
 }
 

@@ -27,7 +27,7 @@ pub mod rankings;
 pub mod records;
 pub mod sessions;
 
-pub use affinity::{Affinity, AffinityKey};
+pub use affinity::{Affinity, AffinityKey, AffinityScope, Bindings};
 pub use audit::{Audit, AuditEntry};
 pub use clock::Clock;
 pub use error::StoreError;

@@ -26,7 +26,7 @@ pub fn store() -> Store {
         records: Arc::new(records::MemoryRecords::new(events.clone())),
         limits: Arc::new(LocalLimits::default()),
         leases: Arc::new(LocalLeases::default()),
-        affinity: Arc::new(affinity::MemoryAffinity::default()),
+        affinity: Arc::new(affinity::MemoryAffinity::new(events.clone())),
         locks: Arc::new(LocalLocks::after(Fence(0))),
         health: Arc::new(health::MemoryHealth::new(events.clone())),
         ledger: Arc::clone(&ledger) as _,

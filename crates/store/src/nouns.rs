@@ -6,6 +6,7 @@ mod admin;
 mod admin_totp;
 pub mod api_key;
 mod api_token;
+mod oauth_client;
 mod rates;
 mod settings;
 mod user;

@@ -174,6 +174,15 @@ pub struct Change {
     pub id: String,
 }
 
+/// How safe a record is once it was synced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Synced {
+    /// On disk: a power cut does not undo it.
+    OnDisk,
+    /// As safe as any change that was answered: the engine cannot say when it is on disk.
+    AsPromised,
+}
+
 /// Why a change of a record was refused.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RecordError {
@@ -204,6 +213,7 @@ pub enum RecordError {
 /// * An update changes the fields that it names and no other, so that it cannot undo another writer's.
 /// * A read that starts after a change returned sees it. A page is one point in time; pages of one list may differ in time.
 /// * Each change is announced as [`Notice::Record`](crate::Notice::Record): once at least when every read sees it, lists too.
+/// * A record that was synced is there after the operating system goes down too, where the answer is [`Synced::OnDisk`].
 /// * A column or family that the keyspace table does not list is refused as [`StoreFailure::Unsupported`].
 #[async_trait]
 pub trait Records: Send + Sync {
@@ -224,6 +234,14 @@ pub trait Records: Send + Sync {
         changes: Changes,
         condition: Condition,
     ) -> Result<Version, RecordError>;
+
+    /// Returns when all that was answered about this record before is on disk; a record that is missing counts as one. For the few
+    /// changes that a power cut must not undo: it takes milliseconds at the least, and up to seconds.
+    ///
+    /// # Errors
+    ///
+    /// When it is not on disk in time. The change itself stands.
+    async fn sync(&self, family: Family, id: &str) -> Result<Synced, StoreError>;
 
     /// Removes a record and its secondary keys; with `expected` only at that version.
     async fn remove(&self, family: Family, id: &str, expected: Option<Version>) -> Result<(), RecordError>;

@@ -105,6 +105,13 @@ fn tls(roots: rustls::RootCertStore) -> rustls::ClientConfig {
         .with_no_client_auth()
 }
 
+impl Parts {
+    /// The parts, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Bytes> {
+        self.0.iter()
+    }
+}
+
 impl From<Bytes> for Parts {
     fn from(whole: Bytes) -> Self {
         Self::from_iter([whole])

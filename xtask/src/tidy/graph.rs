@@ -20,6 +20,9 @@ const INPUT_AND_OUTPUT: &[&str] =
 /// HTTP, on either side.
 const HTTP: &[&str] = &["axum", "hyper", "hyper-util", "hyper-rustls", "reqwest", "rustls", "tower", "tower-http"];
 
+/// HTTP as a server.
+const SERVERS: &[&str] = &["axum", "tower", "tower-http"];
+
 /// The storage engines.
 const ENGINES: &[&str] = &["rusqlite", "libsqlite3-sys", "sqlx", "redis", "fred"];
 
@@ -30,7 +33,7 @@ const REDIS: &[&str] = &["redis", "fred"];
 const PURE: &[&[&str]] = &[INPUT_AND_OUTPUT, HTTP, ENGINES];
 
 /// Every crate of the workspace, from the bottom up.
-const ROOMS: [Room; 17] = [
+const ROOMS: [Room; 18] = [
     Room { name: "domain", may_use: &[], never: PURE },
     Room { name: "protocol", may_use: &["domain"], never: PURE },
     Room { name: "scheduling", may_use: &["domain"], never: PURE },
@@ -45,15 +48,26 @@ const ROOMS: [Room; 17] = [
     },
     Room { name: "journal", may_use: &["domain", "store"], never: &[HTTP, REDIS] },
     Room { name: "upstream", may_use: &["domain", "protocol"], never: &[ENGINES] },
+    Room { name: "credentials", may_use: &["domain", "store", "vault", "upstream"], never: &[SERVERS, ENGINES] },
     Room { name: "jobs", may_use: &["domain", "store"], never: &[HTTP, ENGINES] },
     Room {
         name: "relay",
-        may_use: &["domain", "protocol", "scheduling", "accounting", "vault", "store", "journal", "upstream"],
+        may_use: &[
+            "domain",
+            "protocol",
+            "scheduling",
+            "accounting",
+            "vault",
+            "store",
+            "journal",
+            "upstream",
+            "credentials",
+        ],
         never: &[ENGINES],
     },
     Room {
         name: "admin",
-        may_use: &["domain", "protocol", "accounting", "vault", "store", "journal", "upstream"],
+        may_use: &["domain", "protocol", "accounting", "vault", "store", "journal", "upstream", "credentials"],
         never: &[ENGINES],
     },
     Room {
@@ -69,6 +83,7 @@ const ROOMS: [Room; 17] = [
             "store-redis",
             "journal",
             "upstream",
+            "credentials",
             "jobs",
             "relay",
             "admin",

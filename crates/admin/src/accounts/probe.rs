@@ -82,7 +82,7 @@ pub(crate) async fn test(
     let destination = destination(&plane, &account)?;
     let dialect = order.dialect.map(|word| word.0);
     let question = Question::choose(&account, &destination, order.model.as_deref(), dialect)?;
-    let request = question.request(&destination)?;
+    let request = question.request(&destination, plane.now())?;
     let line = line(&plane, &account)?;
     let attempt = begin(&plane, &account, &question, &caller, &visitor);
     let opened = plane.given.books.open(&attempt).await.map_err(|error| {

@@ -7,12 +7,14 @@ use super::{
 };
 use async_trait::async_trait;
 use domain::{AccountId, Cooldown, CooldownScope, SessionId, Timestamp};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use store::{
-    Family, Health, RecordError, Records, Session, Sessions, Store, StoreError, Version,
+    Affinity, AffinityKey, AffinityScope, Bindings, Family, Health, RecordError, Records, Session, Sessions, Store,
+    StoreError, Version,
     audit::{Changed, Resource, Shown},
     records::{
-        Change, Changes, Condition, Fields, Filter, ItemCount, ItemsQuery, Page, PageQuery, Row, Selection, Value,
+        Change, Changes, Condition, Fields, Filter, ItemCount, ItemsQuery, Page, PageQuery, Row, Selection, Synced,
+        Value,
     },
     sessions::SessionSubject,
 };
@@ -23,6 +25,7 @@ pub(super) fn watched(store: Store) -> Store {
         records: Arc::new(WatchedRecords(store.records)),
         sessions: Arc::new(WatchedSessions(store.sessions)),
         health: Arc::new(WatchedHealth(store.health)),
+        affinity: Arc::new(WatchedAffinity(store.affinity)),
         ..store
     }
 }
@@ -32,6 +35,8 @@ struct WatchedRecords(Arc<dyn Records>);
 struct WatchedSessions(Arc<dyn Sessions>);
 
 struct WatchedHealth(Arc<dyn Health>);
+
+struct WatchedAffinity(Arc<dyn Affinity>);
 
 impl WatchedRecords {
     /// The record as it is before a change, for the log; nothing where nobody keeps one.
@@ -77,6 +82,10 @@ impl Records for WatchedRecords {
         let version = self.0.update(family, id, changes, condition).await?;
         note(Changed { resource: resource(family, id), before, after });
         Ok(version)
+    }
+
+    async fn sync(&self, family: Family, id: &str) -> Result<Synced, StoreError> {
+        self.0.sync(family, id).await
     }
 
     async fn remove(&self, family: Family, id: &str, expected: Option<Version>) -> Result<(), RecordError> {
@@ -187,6 +196,56 @@ impl Health for WatchedHealth {
     async fn sweep(&self, now: Timestamp, limit: usize) -> Result<u64, StoreError> {
         self.0.sweep(now, limit).await
     }
+}
+
+#[async_trait]
+impl Affinity for WatchedAffinity {
+    async fn get(
+        &self,
+        key: &AffinityKey,
+        renew: Option<Duration>,
+        now: Timestamp,
+    ) -> Result<Option<AccountId>, StoreError> {
+        self.0.get(key, renew, now).await
+    }
+
+    async fn bind(
+        &self,
+        key: &AffinityKey,
+        expected: Option<&AccountId>,
+        account: &AccountId,
+        ttl: Duration,
+        now: Timestamp,
+    ) -> Result<AccountId, StoreError> {
+        self.0.bind(key, expected, account, ttl, now).await
+    }
+
+    async fn unbind(&self, key: &AffinityKey) -> Result<bool, StoreError> {
+        self.0.unbind(key).await
+    }
+
+    async fn flush(&self, which: Bindings<'_>) -> Result<u64, StoreError> {
+        begin().await?;
+        let ended = self.0.flush(which).await?;
+        if ended > 0 {
+            note(counted(whose_sessions(which), "sticky_sessions_ended", ended));
+        }
+        Ok(ended)
+    }
+
+    async fn sweep(&self, now: Timestamp, limit: usize) -> Result<u64, StoreError> {
+        self.0.sweep(now, limit).await
+    }
+}
+
+fn whose_sessions(which: Bindings<'_>) -> Resource {
+    let (kind, id) = match which {
+        Bindings::All => ("sticky_session", "all".to_owned()),
+        Bindings::To(account) => ("account", account.to_string()),
+        Bindings::In(AffinityScope::Key(key)) => ("api_key", key.to_string()),
+        Bindings::In(AffinityScope::Group(group)) => ("account_group", group.to_string()),
+    };
+    Resource { kind: kind.to_owned(), id }
 }
 
 fn held(fields: &Fields) -> impl Iterator<Item = (&'static str, Option<&Value>)> {

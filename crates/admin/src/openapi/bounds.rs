@@ -44,9 +44,8 @@ enum Text {
 /// What a text in the field `name` may be, or in a list of that name.
 fn text(name: &str) -> Option<Text> {
     Some(match name {
-        "id" | "ids" | "members" | "key" | "user" | "account" | "account_id" | "admin" | "owner" | "request_id" => {
-            Text::Like(ID, 64)
-        }
+        "id" | "ids" | "members" | "key" | "user" | "account" | "account_id" | "group" | "admin" | "owner"
+        | "request_id" => Text::Like(ID, 64),
         "cursor" => Text::Like(CURSOR, cursor::CURSOR_BYTES_MAX),
         "from" | "to" => Text::Like(WHEN, 40),
         "model" | "restricted_models" => Text::Like(MODEL, texts::MODEL_BYTES_MAX),
@@ -55,6 +54,7 @@ fn text(name: &str) -> Option<Text> {
         "username" => Text::Like(LINE, texts::USERNAME_CHARS_MAX),
         "by" | "platform" => Text::UpTo(WORD_BYTES_MAX),
         "api_keys" => Text::UpTo(accounts::LISTED_KEY_BYTES_MAX),
+        "authorize_parameters" => Text::UpTo(500),
         "tag" | "tags" => Text::Like(LINE, texts::TAG_CHARS_MAX),
         _ => return None,
     })

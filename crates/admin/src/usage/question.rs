@@ -154,7 +154,7 @@ pub(super) fn view(by: Option<Subject>, only: &Only<'_>) -> Result<UsageView, Re
 }
 
 /// An id that a parameter gives.
-pub(super) fn id<T>(
+pub(crate) fn id<T>(
     name: &'static str,
     text: Option<&str>,
     parse: impl FnOnce(&str) -> Result<T, IdError>,

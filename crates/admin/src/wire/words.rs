@@ -1,8 +1,8 @@
 //! The closed sets of `domain` as words: one generic type, so that name, parser and OpenAPI enum cannot differ.
 
 use domain::{
-    Access, AttemptKind, AuthScheme, ClientKind, CooldownCause, Dialect, FailureKind, Outcome, Platform, Role, Scope,
-    Service, UsageSource,
+    Access, AttemptKind, AuthScheme, ClientAuth, ClientKind, CooldownCause, Dialect, FailureKind, Outcome, Platform,
+    Role, Scope, Service, TokenBody, UsageSource,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::borrow::Cow;
@@ -111,6 +111,7 @@ words! {
     AuditOutcomeWord = AuditOutcome AuditOutcome::ALL, "AuditOutcome", "How it went. What stays `begun` was under way when the relay ended: it may have been done or not. `replayed` gave an earlier answer again.";
     AuthWord = AuthScheme AuthScheme::ALL, "AuthScheme", "How an upstream is sent its API key.";
     CauseWord = CooldownCause CooldownCause::ALL, "CooldownCause", "What an account is cooling down from.";
+    ClientAuthWord = ClientAuth ClientAuth::ALL, "ClientAuth", "Where an OAuth client's secret stands in a token request.";
     ClientWord = ClientKind ClientKind::ALL, "ClientKind", "A client program.";
     DialectWord = Dialect Dialect::ALL, "Dialect", "The wire format that the client spoke.";
     FailureWord = FailureKind FailureKind::ALL, "FailureKind", "Why an attempt did not complete.";
@@ -120,4 +121,5 @@ words! {
     ScopeWord = Scope Scope::ALL, "Scope", "A part of the control plane that an API token is let into.";
     ServiceWord = Service Service::ALL, "Service", "What a key may be permitted to use.";
     SourceWord = UsageSource &[UsageSource::Reported, UsageSource::Estimated, UsageSource::None], "UsageSource", "Where the numbers come from.";
+    TokenBodyWord = TokenBody TokenBody::ALL, "TokenBody", "How token requests are written.";
 }

@@ -1,12 +1,15 @@
 //! Accounts over HTTP.
 
 use crate::plane::{Caller, Plane};
-use domain::{Account, AccountId, AccountSettings, AuthScheme, Cooldown, CooldownCause, CooldownScope, Role};
+use domain::{
+    Account, AccountId, AccountSettings, AuthScheme, Cooldown, CooldownCause, CooldownScope, GroupId, KeyId, Role,
+    Service,
+};
 use http::Method;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use std::time::Duration;
-use store::{AffinityKey, Family, records::TypedRecords};
+use store::{AffinityKey, AffinityScope, Family, records::TypedRecords};
 use testkit::{Answer, ErrorKind, Reply, Script, ScriptedUpstream};
 
 const PATH: &str = "/admin/accounts";
@@ -217,6 +220,30 @@ async fn a_removed_account_leaves_no_cooldown_and_no_bound_session() {
     assert_eq!(operator.delete(&path).await.refusal().0, "not_found");
     assert_eq!(plane.store.affinity.get(&session, None, now).await.expect("reads"), None);
     assert_eq!(plane.store.health.of(&id, now).await.expect("reads"), []);
+}
+
+#[tokio::test]
+async fn sticky_sessions_are_ended_by_account_by_key_by_group_and_all_at_once() {
+    let plane = Plane::new().await;
+    let operator = plane.caller(Role::Operator).await;
+    let path = "/admin/sticky-sessions";
+    let key = AffinityScope::Key(KeyId::parse("k1").expect("an id"));
+    let group = AffinityScope::Group(GroupId::parse("g1").expect("an id"));
+    let account = |id| AccountId::parse(id).expect("an id");
+    for (scope, session, to) in [(&key, "s1", "a"), (&key, "s2", "b"), (&group, "s1", "a"), (&group, "s2", "b")] {
+        let (session, to) = (AffinityKey::of(scope, Service::Claude, session.as_bytes()), account(to));
+        let bind = plane.store.affinity.bind(&session, None, &to, Duration::from_secs(60), plane.clock.now());
+        bind.await.expect("binds");
+    }
+    for (query, ended) in [("?account=c", 0), ("?account=a", 2), ("?key=k1", 1), ("?group=g1", 1), ("", 0)] {
+        let answered = operator.delete(&format!("{path}{query}")).await;
+        assert_eq!(answered.expect(200), json!({"ended": ended}), "{query}");
+    }
+    for query in ["?account=a&key=k1", "?account=a%20b", "?group=", "?user=u"] {
+        assert_eq!(operator.delete(&format!("{path}{query}")).await.refusal().0, "invalid_request", "{query}");
+    }
+    let viewer = plane.caller(Role::Viewer).await;
+    assert_eq!(viewer.delete(path).await.refusal().0, "forbidden");
 }
 
 #[tokio::test]

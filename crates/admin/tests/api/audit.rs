@@ -2,12 +2,12 @@
 
 use crate::plane::{Caller, PASSWORD, Plane, Reply, request};
 use async_trait::async_trait;
-use domain::{AuditId, Role, Timestamp};
+use domain::{AccountId, AuditId, Role, Timestamp};
 use http::{Method, Request};
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use store::{
-    Audit, AuditEntry, Store, StoreError,
+    AffinityKey, Audit, AuditEntry, Store, StoreError,
     audit::{AuditOutcome, AuditPage, AuditQuery},
     error::StoreFailure,
 };
@@ -144,6 +144,7 @@ impl Walk {
         self.does("change_account", owner, &path, body).await;
         self.does("test_account", owner, &format!("{path}/test"), json!({})).await;
         self.does("reset_account", owner, &format!("{path}/reset"), Value::Null).await;
+        self.ends_sticky_sessions(owner, &text(&account, "id")).await;
         let body = json!({"field": "api_key", "password": PASSWORD});
         let shown = self.does("reveal_account_credential", owner, &format!("{path}/credentials/reveal"), body).await;
         assert_eq!(shown["credential"], "credential-2");
@@ -151,6 +152,18 @@ impl Walk {
         let price = json!({"provider": "other", "prices": [{"tiers": [{"input": 1, "output": 2}]}]});
         self.does("set_model_price", owner, "/admin/model-pricing/m", price).await;
         self.does("delete_model_price", owner, "/admin/model-pricing/m", Value::Null).await;
+    }
+
+    async fn ends_sticky_sessions(&mut self, owner: &str, account: &str) {
+        let (session, id) =
+            (AffinityKey::parse(&"a".repeat(64)).expect("a hash"), AccountId::parse(account).expect("an id"));
+        let (affinity, now) = (Arc::clone(&self.plane.store.affinity), self.plane.clock.now());
+        affinity.bind(&session, None, &id, Duration::from_secs(60), now).await.expect("binds");
+        let path = format!("/admin/sticky-sessions?account={account}");
+        let ended = self.does("end_sticky_sessions", owner, &path, Value::Null).await;
+        assert_eq!(ended, json!({"ended": 1}));
+        let changed = entries(&self.plane).await[0].changes.clone();
+        assert_eq!((changed[0].resource.id.as_str(), changed[0].after.len()), (account, 1), "{changed:?}");
     }
 
     async fn groups(&mut self, owner: &str) {

@@ -203,6 +203,20 @@ async fn each_platform_is_asked_in_its_own_dialect_where_its_models_are() {
 }
 
 #[tokio::test]
+async fn an_access_key_of_aws_signs_and_is_not_sent() {
+    let plane = Plane::new().await;
+    let (base_url, served) = provider("200 OK", "{}");
+    let document = json!({"platform": "bedrock", "region": "eu-central-1", "access_key_id": "AKIAIOSFODNN7EXAMPLE",
+        "secret_access_key": "hidden-secret", "session_token": "the-token"});
+    let report = test(&plane, document, &base_url, json!({"model": "m"})).await;
+    assert_eq!(report["ok"], json!(true), "{report}");
+    let head = served.join().expect("was asked").head;
+    let signature = "authorization: aws4-hmac-sha256 credential=akiaiosfodnn7example/20261123/eu-central-1/bedrock/";
+    assert!(head.contains(signature) && head.contains("x-amz-security-token: the-token"), "{head}");
+    assert!(!head.contains("hidden"), "{head}");
+}
+
+#[tokio::test]
 async fn what_a_provider_says_is_found_where_it_puts_it() {
     let key =
         json!({"platform": "bedrock", "access": "bearer_token", "region": "us-east-1", "bearer_token": "k-secret"});
@@ -228,7 +242,7 @@ async fn an_account_that_cannot_be_tested_says_why_and_nobody_is_asked() {
     let signed = json!({"platform": "bedrock", "name": "n", "access": "environment", "region": "us-east-1"});
     let oauth = |platform: &str| json!({"platform": platform, "name": "n", "access": "oauth"});
     for (document, why) in [
-        (signed, "are signed"),
+        (signed, "environment"),
         (oauth("claude"), "OAuth"),
         (oauth("openai"), "OAuth"),
         (oauth("gemini"), "OAuth"),

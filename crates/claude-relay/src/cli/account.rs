@@ -9,7 +9,7 @@ use crate::cli::{
     console::Consent,
     fields::{Draft, Fields},
     figures,
-    find::ACCOUNTS,
+    find::{ACCOUNT_GROUPS, ACCOUNTS, API_KEYS},
     listing::{self, ListFlags},
     one::{self, Condition},
     place::Place,
@@ -90,6 +90,11 @@ enum AccountCommand {
         /// Its id, or its name
         account: String,
     },
+    /// End sticky sessions: their next requests are given accounts anew
+    Unstick {
+        #[command(flatten)]
+        sessions: Sessions,
+    },
     /// Ask an account's provider for one short answer; it costs a few tokens
     Test {
         /// Its id, or its name
@@ -101,6 +106,22 @@ enum AccountCommand {
         #[arg(long, value_name = "DIALECT")]
         dialect: Option<String>,
     },
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Sessions {
+    /// Those with this account, by its id, or its name
+    account: Option<String>,
+    /// Those of this key, by its id, or its name
+    #[arg(long, value_name = "KEY")]
+    key: Option<String>,
+    /// Those of keys that are bound to this group, by its id, or its name
+    #[arg(long, value_name = "GROUP")]
+    group: Option<String>,
+    /// All of them
+    #[arg(long)]
+    all: bool,
 }
 
 #[derive(Debug, Default, clap::Args)]
@@ -193,6 +214,10 @@ pub(crate) async fn run(args: &AccountArgs, desk: &Desk) -> Result<Verdict, Comm
             order.put("model", model.as_deref()).put("dialect", dialect.as_deref());
             return test(desk, account, order).await;
         }
+        AccountCommand::Unstick { sessions } => {
+            let path = sessions.path(desk).await?;
+            desk.show(&desk.api.send(Call::new(Method::DELETE, path)).await?)?;
+        }
     }
     Ok(Verdict::Fine)
 }
@@ -219,11 +244,11 @@ async fn write_secrets(
     }
     let (_, document) = ACCOUNTS.find(&desk.api, account).await?;
     let former = document["access"].as_str();
-    let wanted = if draft.has("access") { draft.text("access") } else { former };
-    let needs = secrets::needed(document["platform"].as_str().unwrap_or_default(), wanted);
+    let wanted = if draft.has("access") { draft.text("access") } else { former }.map(str::to_owned);
+    let needs = secrets::needed(document["platform"].as_str().unwrap_or_default(), wanted.as_deref());
     let holder = Holder { name: account, needs: needs.unwrap_or_default() };
     flags.write(holder, draft)?;
-    if asked == Asked::ForAll || wanted != former {
+    if asked == Asked::ForAll || wanted.as_deref() != former {
         secrets::ask_needed(holder, draft)?;
     }
     Ok(())
@@ -279,6 +304,22 @@ async fn test(desk: &Desk, account: &str, order: Draft) -> Result<Verdict, Comma
     let answer = desk.api.send(call).await?;
     desk.show(&answer)?;
     Ok(if answer.document["ok"] == json!(true) { Verdict::Fine } else { Verdict::Failed })
+}
+
+impl Sessions {
+    async fn path(&self, desk: &Desk) -> Result<String, CommandError> {
+        let mut path = "/admin/sticky-sessions".to_owned();
+        for (name, kind, given) in [
+            ("account", &ACCOUNTS, &self.account),
+            ("key", &API_KEYS, &self.key),
+            ("group", &ACCOUNT_GROUPS, &self.group),
+        ] {
+            if let Some(given) = given {
+                path = format!("{path}?{name}={}", kind.id_of(&desk.api, given).await?);
+            }
+        }
+        Ok(path)
+    }
 }
 
 impl AccountFlags {

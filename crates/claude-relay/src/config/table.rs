@@ -349,6 +349,17 @@ pub(super) static DRAIN_TOKENS_MAX: Setting<u32> = Setting::new(
     "4000",
 );
 
+pub(super) static STICKY_TTL: Setting<Duration> = Setting::new(
+    Spec::new(
+        "sticky.ttl",
+        "How long a client's session without requests stays with the account that served it, which has cached what it \
+     was sent; 0s: each request goes to the first account in the order.",
+    )
+    .earlier(&[Earlier::in_unit("STICKY_SESSION_TTL_HOURS", "h")]),
+    &parse::SPAN,
+    "1h",
+);
+
 pub(super) static SHUTDOWN_GRACE: Setting<Duration> = Setting::new(
     Spec::new("shutdown.grace", "How long running streams may go on when the relay is asked to stop."),
     &parse::SPAN,
@@ -458,6 +469,7 @@ pub(super) static ALL: &[&Spec] = &[
     &RELAY_KEEP_ALIVE_EVERY.spec,
     &DRAIN_TIME_MAX.spec,
     &DRAIN_TOKENS_MAX.spec,
+    &STICKY_TTL.spec,
     &SHUTDOWN_GRACE.spec,
     &COOLDOWN_UNAVAILABLE.spec,
     &COOLDOWN_UPSTREAM.spec,

@@ -6,6 +6,7 @@
 use super::{
     line::{Line, Style},
     queue::LineQueue,
+    refresh_errors,
     stamp::Stamp,
 };
 use crate::config::LogLevel;
@@ -17,10 +18,11 @@ use tracing::{Event, Metadata, Subscriber, level_filters::LevelFilter, subscribe
 use tracing_subscriber::layer::{Context, Layer};
 
 /// Our crates, as targets name them: the level is theirs. Everything else speaks when something is wrong, or at `trace`.
-const OURS: [&str; 14] = [
+const OURS: [&str; 15] = [
     "accounting",
     "admin",
     "claude_relay",
+    "credentials",
     "domain",
     "jobs",
     "journal",
@@ -55,6 +57,8 @@ pub(super) struct LogLayer {
     /// Lines of JSON.
     pub(super) file: LineQueue,
     pub(super) terminal: TerminalLines,
+    /// Lines of JSON about tokens that could not be refreshed, whatever the level.
+    pub(super) refresh_errors: LineQueue,
 }
 
 /// A thread's buffers.
@@ -83,6 +87,11 @@ impl Threshold {
         tracing::callsite::rebuild_interest_cache();
     }
 
+    /// Whether an event goes anywhere at all.
+    fn lets_in(&self, metadata: &Metadata<'_>) -> bool {
+        self.admits(metadata) || (metadata.is_event() && metadata.target() == refresh_errors::TARGET)
+    }
+
     fn admits(&self, metadata: &Metadata<'_>) -> bool {
         let level = self.get();
         let limit = if is_ours(metadata.target()) { filter(level) } else { foreign_filter(level) };
@@ -94,11 +103,16 @@ impl LogLayer {
     fn write(&self, event: &Event<'_>, scratch: &mut Scratch) {
         let now = self.clock.now();
         scratch.render(Style::Json, now, event);
-        self.file.push(&scratch.line);
-        if self.terminal.style != Style::Json {
-            scratch.render(self.terminal.style, now, event);
+        if event.metadata().target() == refresh_errors::TARGET {
+            self.refresh_errors.push(&scratch.line);
         }
-        self.terminal.queue.push(&scratch.line);
+        if self.threshold.admits(event.metadata()) {
+            self.file.push(&scratch.line);
+            if self.terminal.style != Style::Json {
+                scratch.render(self.terminal.style, now, event);
+            }
+            self.terminal.queue.push(&scratch.line);
+        }
         scratch.line.clear();
         scratch.line.shrink_to(LINE_BYTES_KEPT);
     }
@@ -106,15 +120,16 @@ impl LogLayer {
 
 impl<S: Subscriber> Layer<S> for LogLayer {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if self.threshold.admits(metadata) { Interest::always() } else { Interest::never() }
+        if self.threshold.lets_in(metadata) { Interest::always() } else { Interest::never() }
     }
 
     fn enabled(&self, metadata: &Metadata<'_>, _context: Context<'_, S>) -> bool {
-        self.threshold.admits(metadata)
+        self.threshold.lets_in(metadata)
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
-        Some(filter(self.threshold.get()))
+        // What fails at a token's refresh is a warning, and let in at every level.
+        Some(filter(self.threshold.get()).max(LevelFilter::WARN))
     }
 
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
@@ -179,9 +194,10 @@ mod tests {
     fn logged(level: LogLevel, style: Style, work: impl FnOnce(&Threshold)) -> [String; 2] {
         let queues = [LineQueue::new(1 << 20), LineQueue::new(1 << 20)];
         let [file, queue] = queues.clone();
+        let refresh_errors = LineQueue::new(1 << 20);
         let threshold = Threshold::new(level);
         let terminal = TerminalLines { queue, style };
-        let layer = LogLayer { threshold: threshold.clone(), clock: Arc::new(Noon), file, terminal };
+        let layer = LogLayer { threshold: threshold.clone(), clock: Arc::new(Noon), file, terminal, refresh_errors };
         tracing::subscriber::with_default(Registry::default().with(layer), || work(&threshold));
         queues.map(|queue| {
             queue.close();
@@ -257,6 +273,31 @@ mod tests {
             say();
         });
         assert_eq!(objects(&file).len(), 1);
+    }
+
+    #[test]
+    fn what_fails_at_a_refresh_has_a_file_of_its_own_at_every_level() {
+        let queues = [(); 3].map(|()| LineQueue::new(1 << 20));
+        let [file, queue, refresh_errors] = queues.clone();
+        let terminal = TerminalLines { queue, style: Style::Json };
+        let threshold = Threshold::new(LogLevel::Error);
+        let layer = LogLayer { threshold, clock: Arc::new(Noon), file, terminal, refresh_errors };
+        tracing::subscriber::with_default(Registry::default().with(layer), || {
+            tracing::warn!(target: "credentials::refresh_error", failure = "network", "not refreshed");
+            tracing::error!(target: "credentials::refresh_error", failure = "sign-in-needed", "not refreshed");
+            tracing::warn!(target: "credentials::grant", "another module's");
+            tracing::error!(target: "credentials::grant", "another module's");
+        });
+        let lines = queues.map(|queue| {
+            queue.close();
+            let mut lines = Vec::new();
+            queue.take(&mut lines, Duration::ZERO);
+            String::from_utf8(lines).expect("text")
+        });
+        let failures: Vec<_> = objects(&lines[2]).iter().map(|line| line["failure"].clone()).collect();
+        assert_eq!(failures, ["network", "sign-in-needed"]);
+        assert_eq!(objects(&lines[0]).len(), 2);
+        assert_eq!(lines[0], lines[1]);
     }
 
     #[test]

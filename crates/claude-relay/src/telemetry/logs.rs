@@ -6,6 +6,7 @@ use super::{
     layer::{LogLayer, TerminalLines, Threshold},
     line::{Colour, Style},
     queue::{LineQueue, QUEUE_BYTES_MAX},
+    refresh_errors::RefreshErrorFile,
     retention::{Family, Keep},
     writer::{Pace, Place, Running, Sink, Witness, Writer},
 };
@@ -35,6 +36,7 @@ struct Parts {
     threshold: Threshold,
     file: LineQueue,
     terminal: LineQueue,
+    refresh_errors: LineQueue,
     http_debug: Option<(LineQueue, HttpDebug)>,
     /// Empty after the shutdown. In the order of ending: the terminal hears of the others' trouble.
     writers: Mutex<Vec<(LineQueue, Running)>>,
@@ -49,6 +51,8 @@ pub enum Output {
     Terminal,
     /// `http-debug-*.log`.
     HttpDebug,
+    /// `token-refresh-error.log`.
+    RefreshErrors,
 }
 
 /// Logging that cannot be started.
@@ -95,15 +99,16 @@ pub fn start(settings: &LogSettings, clock: Arc<dyn Clock>) -> Result<Telemetry,
 
 impl Output {
     /// Each of them.
-    pub const ALL: [Self; 3] = [Self::File, Self::Terminal, Self::HttpDebug];
+    pub const ALL: [Self; 4] = [Self::File, Self::Terminal, Self::HttpDebug, Self::RefreshErrors];
 
-    /// `file`, `terminal` or `http_debug`.
+    /// `file`, `terminal`, `http_debug` or `refresh_errors`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::File => "file",
             Self::Terminal => "terminal",
             Self::HttpDebug => "http_debug",
+            Self::RefreshErrors => "refresh_errors",
         }
     }
 }
@@ -126,6 +131,7 @@ impl Telemetry {
         match output {
             Output::File => self.0.file.dropped_lines(),
             Output::Terminal => self.0.terminal.dropped_lines(),
+            Output::RefreshErrors => self.0.refresh_errors.dropped_lines(),
             Output::HttpDebug => self.0.http_debug.as_ref().map_or(0, |(queue, _)| queue.dropped_lines()),
         }
     }
@@ -152,8 +158,8 @@ fn build(
     clock: Arc<dyn Clock>,
     (terminal, style): (impl Sink, Style),
 ) -> Result<(Telemetry, LogLayer), LogError> {
-    let queues = [(); 3].map(|()| LineQueue::new(QUEUE_BYTES_MAX));
-    let [file, shown, traffic] = queues;
+    let queues = [(); 4].map(|()| LineQueue::new(QUEUE_BYTES_MAX));
+    let [file, shown, traffic, refresh_errors] = queues;
     let keep = Keep { days: settings.retention_days, bytes_max: settings.bytes_max };
     let begin = |name, queue: &LineQueue, family| {
         let sink = DayFile::open(&settings.dir, family, keep, clock.now())?;
@@ -166,6 +172,7 @@ fn build(
     if settings.http_traffic {
         writers.push(begin("log-http-debug", &traffic, Family::HttpDebug)?);
     }
+    writers.push(begin_refresh_errors(settings, &refresh_errors, &clock, Witness { queue: shown.clone(), style })?);
     let writer = Writer {
         name: "log-terminal",
         queue: shown.clone(),
@@ -182,11 +189,32 @@ fn build(
         threshold: threshold.clone(),
         file: file.clone(),
         terminal: shown.clone(),
+        refresh_errors: refresh_errors.clone(),
         http_debug,
         writers: Mutex::new(writers),
     };
-    let layer = LogLayer { threshold, clock, file, terminal: TerminalLines { queue: shown, style } };
+    let terminal = TerminalLines { queue: shown, style };
+    let layer = LogLayer { threshold, clock, file, terminal, refresh_errors };
     Ok((Telemetry(Arc::new(parts)), layer))
+}
+
+/// The output of what fails at refreshing tokens.
+fn begin_refresh_errors(
+    settings: &LogSettings,
+    queue: &LineQueue,
+    clock: &Arc<dyn Clock>,
+    witness: Witness,
+) -> Result<(LineQueue, Running), LogError> {
+    let writer = Writer {
+        name: "log-refresh",
+        queue: queue.clone(),
+        sink: RefreshErrorFile::new(&settings.dir),
+        style: Style::Json,
+        clock: Arc::clone(clock),
+        pace: Pace::USUAL,
+        witness: Some(witness),
+    };
+    Ok((queue.clone(), writer.start().map_err(LogError::Thread)?))
 }
 
 /// Standard error, past the lock that the standard library puts before it: who waits for a stopped terminal holds up nobody.
@@ -298,7 +326,7 @@ mod tests {
         });
         assert_eq!(file.lines().count(), 500);
         assert_eq!(file, shown);
-        assert_eq!(Output::ALL.map(|output| telemetry.dropped_lines(output)), [0, 0, 0]);
+        assert_eq!(Output::ALL.map(|output| telemetry.dropped_lines(output)), [0, 0, 0, 0]);
     }
 
     #[test]
@@ -307,7 +335,7 @@ mod tests {
             telemetry.shutdown();
             tracing::info!("late");
         });
-        assert_eq!(Output::ALL.map(|output| telemetry.dropped_lines(output)), [1, 1, 0]);
+        assert_eq!(Output::ALL.map(|output| telemetry.dropped_lines(output)), [1, 1, 0, 0]);
     }
 
     #[test]

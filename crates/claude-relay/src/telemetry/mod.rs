@@ -13,6 +13,7 @@ mod line;
 pub mod logs;
 mod mask;
 mod queue;
+mod refresh_errors;
 mod retention;
 mod stamp;
 mod writer;

@@ -32,6 +32,10 @@ pub(crate) async fn whole_life(site: &Site) {
     let edited = site.document(&["account", "edit", "main", "--priority", "7", "--model", "a=b", "--model", "c"]).await;
     assert_eq!((&edited["priority"], &edited["models"]), (&json!(7), &json!({"a": "b", "c": "c"})));
     assert_eq!(site.document(&["account", "reset", "main"]).await["id"], made["id"]);
+    for which in [&["main"][..], &["--all"]] {
+        let ended = site.document(&[&["account", "unstick"][..], which].concat()).await;
+        assert_eq!(ended["ended"], json!(0));
+    }
     let tested = site.document(&["account", "test", "main", "--model", "a"]).await;
     assert_eq!(tested["ok"], json!(true), "{tested}");
     let sent = &upstream.received(1).await;

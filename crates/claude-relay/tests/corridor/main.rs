@@ -22,4 +22,5 @@ mod own;
 mod rates;
 mod shutdown;
 mod stalls;
+mod sticky;
 mod support;

@@ -36,5 +36,7 @@ mod rates;
 mod shutdown;
 #[path = "../corridor/stalls.rs"]
 mod stalls;
+#[path = "../corridor/sticky.rs"]
+mod sticky;
 #[path = "../corridor/support.rs"]
 mod support;

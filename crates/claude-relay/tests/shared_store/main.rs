@@ -11,6 +11,7 @@ mod kills;
 mod load;
 mod nodes;
 mod outages;
+mod refreshes;
 mod round_trips;
 mod stage;
 #[path = "../corridor/support.rs"]

@@ -7,7 +7,7 @@ use crate::{
 use bytes::Bytes;
 use http::Request;
 use serde_json::json;
-use testkit::{AdminClient, HttpClient, RelayProcess, Script, relay::RelayCommand};
+use testkit::{AdminClient, HttpClient, RelayProcess, Reply, Script, relay::RelayCommand};
 
 const ENCRYPTION_KEY: (&str, &str) = ("ENCRYPTION_KEY", "0123456789abcdef0123456789ABCDEF");
 const JWT_SECRET: (&str, &str) = ("JWT_SECRET", "a-jwt-secret-of-more-than-32-characters");
@@ -66,6 +66,42 @@ async fn a_binding_and_a_group_that_one_node_is_told_of_hold_at_the_other() {
     site.admin.patch(&path, &json!({"members": []})).await.unwrap();
     eventually("the other knows who is in the group", async || {
         (status_at(&other, &site.key.key).await == 503).then_some(())
+    })
+    .await;
+}
+
+/// Asks at `node` within a session; gives how many calls each upstream has had by then.
+async fn calls_after(site: &Site, node: &RelayProcess, session: &str) -> Vec<usize> {
+    let request = Request::post("/v1/messages").header("x-api-key", &site.key.key).header("x-session-id", session);
+    let request = request.header("content-type", "application/json").header("anthropic-version", "2023-06-01");
+    let request = request.body(Bytes::from(body(MODEL, Form::Json).to_string())).unwrap();
+    assert_eq!(HttpClient::new(node.base_url()).send(request).await.unwrap().status, 200);
+    site.upstreams.iter().map(|upstream| upstream.books().exchanges.len()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_began_at_one_node_goes_on_at_the_other_also_after_it_moved() {
+    let redis = server();
+    let mut site = Site::start_as(with_secrets(on(&redis)), []).await;
+    for _ in 0..3 {
+        site.add_upstream(Script::default(), &json!({"priority": 50})).await;
+    }
+    let other = with_secrets(on(&redis)).without_env("ADMIN_PASSWORD").start().await.unwrap();
+    // Each node by itself would begin with the first.
+    site.ask(Form::Json).await;
+    assert_eq!(calls_after(&site, &site.relay, "s-1").await, [1, 1, 0]);
+    eventually("the other knows", async || {
+        let before = site.upstreams[1].books().exchanges.len();
+        (calls_after(&site, &other, "s-1").await[1] > before).then_some(())
+    })
+    .await;
+    site.upstreams[1].script().push(Reply::status(500));
+    calls_after(&site, &site.relay, "s-1").await;
+    let before = calls_after(&site, &site.relay, "s-1").await;
+    let moved_to = (0..3).find(|place| *place != 1 && before[*place] > 1).unwrap();
+    eventually("the other knows where it went", async || {
+        let before = site.upstreams[moved_to].books().exchanges.len();
+        (calls_after(&site, &other, "s-1").await[moved_to] > before).then_some(())
     })
     .await;
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     stage::{on, server},
-    support::{Form, Site, eventually},
+    support::{Form, MODEL, Site, body, eventually},
 };
 use serde_json::json;
 use testkit::Script;
@@ -22,6 +22,13 @@ async fn a_request_waits_three_times_for_redis_at_most_and_once_for_a_known_key(
         (site.metric("store_round_trips").await > before).then_some(())
     })
     .await;
+    // Where a session is is asked once, together with a slot; that it is there is told behind the answer.
+    for waits in [2, 1, 1] {
+        let before = site.metric("store_round_trips").await;
+        let request = body(MODEL, Form::Json);
+        assert_eq!(site.post("/v1/messages", &[("x-session-id", "s-1")], &request).await.status, 200);
+        assert_eq!(site.metric("store_round_trips").await - before, waits);
+    }
     for known in [false, true] {
         let mut site_key = None;
         if !known {
@@ -33,7 +40,7 @@ async fn a_request_waits_three_times_for_redis_at_most_and_once_for_a_known_key(
                 Some(key) => {
                     let headers = [("authorization", format!("Bearer {}", key.key))];
                     let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-                    site.post("/v1/messages", &headers, &crate::support::body(crate::support::MODEL, form)).await
+                    site.post("/v1/messages", &headers, &body(MODEL, form)).await
                 }
                 None => site.ask(form).await,
             };

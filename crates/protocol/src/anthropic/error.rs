@@ -9,7 +9,7 @@ use crate::{
 const MESSAGE_READ_BYTES_MAX: usize = 64 << 10;
 
 /// Reads the `data` of an `error` event. What cannot be read is an error without words: the stream has failed anyway.
-pub(super) fn in_event(data: &[u8]) -> UpstreamError {
+pub(crate) fn in_event(data: &[u8]) -> UpstreamError {
     let error = Members::of(data).flatten().find(|member| *member.key == *b"error");
     error.and_then(|error| in_value(&error.value).ok()).unwrap_or(UpstreamError::UNTOLD)
 }

@@ -10,6 +10,8 @@ pub(crate) mod refusal;
 mod scan;
 mod stream;
 
+pub(crate) use error::in_event as read_error_event;
+
 pub use body::{is_object, read_body};
 pub use scan::scan;
 pub use stream::UsageReader;

@@ -2,7 +2,7 @@
 
 use crate::{
     scan::{END_USER_BYTES_MAX, EndUser, PathModel, Scan, ScanError, model_of, pick, wants_stream},
-    skim::Value,
+    skim::{Members, Value},
     tariff::Tariff,
 };
 
@@ -13,8 +13,10 @@ use crate::{
 /// When the body is no JSON object, names no model, has one of the fields read here twice, or has a `stream` that is
 /// neither a boolean nor null.
 pub fn scan(body: &[u8], in_path: Option<&PathModel>) -> Result<Scan, ScanError> {
-    let [model, stream, max_tokens, metadata, tier, speed, geo] =
-        pick(body, ["model", "stream", "max_tokens", "metadata", "service_tier", "speed", "inference_geo"])?;
+    let [model, stream, max_tokens, metadata, tier, speed, geo] = pick(
+        Members::of(body),
+        ["model", "stream", "max_tokens", "metadata", "service_tier", "speed", "inference_geo"],
+    )?;
     let mut tariff = Tariff::default();
     for (key, value) in [("service_tier", tier), ("speed", speed), ("inference_geo", geo)] {
         if let Some(value) = value {
@@ -28,7 +30,7 @@ pub fn scan(body: &[u8], in_path: Option<&PathModel>) -> Result<Scan, ScanError>
         model_range,
         stream: wants_stream(stream.as_ref())? || in_path.is_some_and(|path| path.stream),
         max_tokens: max_tokens.as_ref().and_then(Value::count),
-        session: end_user.as_ref().map(|user| user.session.as_ref().unwrap_or(&user.id).clone()),
+        session: end_user.as_ref().and_then(|user| user.session.clone()),
         end_user,
         tariff,
         usage_edit: None,

@@ -3,11 +3,10 @@
 use crate::{
     answer::{ANSWER_TEXT_BYTES_MAX, Answer, Ending, Meaning, Reading},
     anthropic::{counts::Counts, error},
-    estimate::OutputEstimate,
+    course::Course,
     skim::{Fault, Members, Value, leading_string_bytes},
     sse::Event,
 };
-use domain::UsageSource;
 
 /// Reads one stream: `message_start`, content blocks, `message_delta`, `message_stop`.
 ///
@@ -16,11 +15,7 @@ use domain::UsageSource;
 #[derive(Debug, Default)]
 pub struct UsageReader {
     counts: Counts,
-    answer: Answer,
-    unreported: OutputEstimate,
-    content_seen: bool,
-    garbled_events: u32,
-    ending: Option<Ending>,
+    course: Course,
 }
 
 /// The events that are told apart; all others mean nothing to the books.
@@ -37,20 +32,25 @@ enum Kind {
 impl UsageReader {
     /// Reads the next event and says what it means. After the terminal event all others are asides.
     pub fn read(&mut self, event: &Event<'_>) -> Meaning {
-        if self.ending.is_some() {
+        if self.is_terminal() {
             return Meaning::Aside;
         }
         match Kind::of(event) {
             Kind::Unknown => Meaning::Aside,
             Kind::BlockDelta => self.block_delta(event.data),
-            Kind::BlockEdge => self.block_edge(),
-            Kind::MessageStart => self.or_garbage(Meaning::Aside, |reader| reader.message_start(event.data)),
-            Kind::MessageDelta => {
-                self.content_seen = true;
-                self.or_garbage(Meaning::Content, |reader| reader.message_delta(event.data))
+            Kind::BlockEdge => {
+                self.course.block_edge();
+                Meaning::Content
             }
-            Kind::MessageStop => self.end(Ending::Whole, Meaning::End),
-            Kind::Error => self.end(Ending::Failed(error::in_event(event.data)), Meaning::Failure),
+            Kind::MessageStart => {
+                self.message_start(event.data).map_or_else(|_| self.course.garble(), |()| Meaning::Aside)
+            }
+            Kind::MessageDelta => {
+                self.course.content(0);
+                self.message_delta(event.data).map_or_else(|_| self.course.garble(), |()| Meaning::Content)
+            }
+            Kind::MessageStop => self.course.end(Ending::Whole),
+            Kind::Error => self.course.end(Ending::Failed(error::in_event(event.data))),
         }
     }
 
@@ -60,66 +60,50 @@ impl UsageReader {
     /// rounded up.
     #[must_use]
     pub fn reading(&self) -> Reading {
-        let mut usage = self.counts.tokens();
-        let unreported = self.unreported.tokens();
-        usage.output += unreported;
-        let source = if self.counts.is_empty() && unreported == 0 {
-            UsageSource::None
-        } else if self.is_complete() && unreported == 0 {
-            UsageSource::Reported
-        } else {
-            UsageSource::Estimated
-        };
-        Reading { usage, source, answer: self.answer.clone() }
+        self.course.reading((!self.counts.is_empty()).then(|| self.counts.tokens()))
     }
 
     /// Whether the answer has begun. Until then nothing that a client could have used was seen.
     #[must_use]
     pub const fn content_seen(&self) -> bool {
-        self.content_seen
+        self.course.content_seen()
     }
 
     /// Whether `message_stop` was seen.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.ending == Some(Ending::Whole)
+        self.course.is_complete()
     }
 
     /// Whether the stream has ended in its own words, whichever way.
     #[must_use]
     pub const fn is_terminal(&self) -> bool {
-        self.ending.is_some()
+        self.course.is_terminal()
     }
 
     /// How it ended, if it has.
     #[must_use]
     pub const fn ending(&self) -> Option<&Ending> {
-        self.ending.as_ref()
+        self.course.ending()
     }
 
     /// Events that could not be read, for the operator to know.
     #[must_use]
     pub const fn garbled_events(&self) -> u32 {
-        self.garbled_events
+        self.course.garbled_events()
     }
 
-    fn end(&mut self, ending: Ending, meaning: Meaning) -> Meaning {
-        self.unreported.close_block();
-        self.ending = Some(ending);
-        meaning
-    }
-
-    fn block_edge(&mut self) -> Meaning {
-        self.content_seen = true;
-        self.unreported.close_block();
-        Meaning::Content
+    pub(crate) const fn course(&self) -> &Course {
+        &self.course
     }
 
     fn block_delta(&mut self, data: &[u8]) -> Meaning {
-        self.content_seen = true;
         match delta_bytes(data) {
-            Ok(bytes) => self.unreported.add(bytes),
-            Err(Fault { .. }) => self.garbled_events = self.garbled_events.saturating_add(1),
+            Ok(bytes) => self.course.content(bytes),
+            Err(Fault { .. }) => {
+                self.course.content(0);
+                self.course.garble();
+            }
         }
         Meaning::Content
     }
@@ -136,7 +120,7 @@ impl UsageReader {
             let member = member?;
             match &*member.key {
                 b"usage" => self.correct(&member.value)?,
-                key => take_fact(&mut self.answer, key, &member.value),
+                key => take_fact(&mut self.course.answer, key, &member.value),
             }
         }
         Ok(())
@@ -150,7 +134,7 @@ impl UsageReader {
                 b"delta" => {
                     for fact in member.value.members().into_iter().flatten() {
                         let fact = fact?;
-                        take_fact(&mut self.answer, &fact.key, &fact.value);
+                        take_fact(&mut self.course.answer, &fact.key, &fact.value);
                     }
                 }
                 _ => {}
@@ -160,20 +144,12 @@ impl UsageReader {
     }
 
     fn correct(&mut self, usage: &Value<'_>) -> Result<(), Fault> {
-        let later = read_usage(usage, &mut self.answer)?;
+        let later = read_usage(usage, &mut self.course.answer)?;
         if later.has_output() {
-            self.unreported = OutputEstimate::default();
+            self.course.counted();
         }
         self.counts.correct_by(&later);
         Ok(())
-    }
-
-    fn or_garbage(&mut self, meaning: Meaning, read: impl FnOnce(&mut Self) -> Result<(), Fault>) -> Meaning {
-        if read(self).is_err() {
-            self.garbled_events = self.garbled_events.saturating_add(1);
-            return Meaning::Garbage;
-        }
-        meaning
     }
 }
 
@@ -219,9 +195,7 @@ pub(super) fn take_fact(answer: &mut Answer, key: &[u8], value: &Value<'_>) {
         b"stop_reason" => &mut answer.stop_reason,
         _ => return,
     };
-    if let Some(text) = value.short_text(ANSWER_TEXT_BYTES_MAX) {
-        *fact = Some(text);
-    }
+    value.renew(fact, ANSWER_TEXT_BYTES_MAX);
 }
 
 /// Bytes of generated text in a `content_block_delta`, as written in JSON. Signatures and citations are not generated
@@ -266,6 +240,7 @@ fn text_bytes(delta: &Value<'_>) -> Result<usize, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::UsageSource;
 
     #[test]
     fn a_delta_is_measured_alike_however_it_is_spaced() {

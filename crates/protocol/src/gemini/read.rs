@@ -1,166 +1,137 @@
 //! Reads Gemini's answers: usage out of streams and documents, while their bytes go by.
 
-use super::error;
+use super::{counts::Counts, error};
 use crate::{
-    answer::{ANSWER_TEXT_BYTES_MAX, Answer, BodyReading, Ending, Meaning, Reading, UpstreamError},
-    estimate::OutputEstimate,
-    skim::{Fault, Members, Value},
+    answer::{ANSWER_TEXT_BYTES_MAX, BodyReading, Ending, Meaning, Reading, UpstreamError},
+    course::{Alternatives, Course},
+    skim::{Elements, Fault, Members, Value},
     sse::Event,
 };
-use domain::{TokenUsage, UsageSource};
+use domain::UsageSource;
 
-/// Candidates of one answer that are told apart; the provider gives at most eight.
-const CANDIDATES_MAX: u64 = 64;
+/// What stands in the place of a reason where there is none.
+const NO_REASON: &str = "FINISH_REASON_UNSPECIFIED";
 
-/// Reads one stream of chunks. No event ends it: a transport that ends cleanly behind the last candidate's `finishReason`, or a
-/// `blockReason`, has brought the whole answer.
+/// Reads one stream of chunks. No event ends it: a transport that ends cleanly behind the last candidate's
+/// `finishReason`, or a `blockReason`, has brought the whole answer.
 #[derive(Debug, Default)]
-pub struct GeminiReader {
+pub(crate) struct GeminiReader {
     counts: Counts,
-    answer: Answer,
-    unreported: OutputEstimate,
-    /// Candidates that have begun and not finished, a bit each.
-    open: u64,
-    has_finished: bool,
-    content_seen: bool,
-    garbled_events: u32,
-    ending: Option<Ending>,
-}
-
-/// The numbers of the last `usageMetadata`; each is a total.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Counts {
-    prompt: Option<u64>,
-    cached: Option<u64>,
-    candidates: Option<u64>,
-    thoughts: Option<u64>,
-    tool_use: Option<u64>,
+    course: Course,
+    candidates: Alternatives,
+    is_blocked: bool,
 }
 
 /// What one chunk, or a whole document, holds.
 #[derive(Default)]
 struct Chunk {
+    counts: Option<Counts>,
     has_candidates: bool,
-    has_content: bool,
+    /// Bytes of generated content; none when there is no content.
+    content_bytes: Option<usize>,
     finishes: bool,
     failure: Option<UpstreamError>,
 }
 
 impl GeminiReader {
-    /// Reads the next event and says what it means. After the end all others are asides.
-    pub fn read(&mut self, event: &Event<'_>) -> Meaning {
-        if self.ending.is_some() {
+    pub(crate) fn read(&mut self, event: &Event<'_>) -> Meaning {
+        if self.course.is_terminal() {
             return Meaning::Aside;
         }
-        match self.chunk(event.data) {
-            Err(Fault { .. }) => {
-                self.garbled_events = self.garbled_events.saturating_add(1);
-                Meaning::Garbage
-            }
-            Ok(Chunk { failure: Some(failure), .. }) => {
-                self.end(Ending::Failed(failure));
-                Meaning::Failure
-            }
-            Ok(chunk) => {
-                self.content_seen |= chunk.has_content || chunk.finishes;
-                self.has_finished |= chunk.finishes;
-                if chunk.finishes && self.open == 0 {
-                    Meaning::Finish
-                } else if chunk.has_content || chunk.finishes {
-                    Meaning::Content
-                } else {
-                    Meaning::Aside
-                }
-            }
+        match self.chunk(Members::of(event.data)) {
+            Err(Fault { .. }) => self.course.garble(),
+            Ok(chunk) => self.take(chunk),
         }
     }
 
-    /// Usage as far as it is known: the upstream's own count of the end, before it the last count and an estimate by the bytes since.
-    #[must_use]
-    pub fn reading(&self) -> Reading {
-        let unreported = self.unreported.tokens();
-        let mut usage = self.counts.tokens();
-        usage.output += unreported;
-        let source = if self.counts.is_empty() && unreported == 0 {
-            UsageSource::None
-        } else if self.is_complete() && unreported == 0 {
-            UsageSource::Reported
+    pub(crate) fn reading(&self) -> Reading {
+        self.course.reading(self.counts.tokens())
+    }
+
+    pub(crate) fn end_of_transport(&mut self) {
+        if !self.course.is_terminal() && self.has_finished() {
+            self.course.end(Ending::Whole);
+        }
+    }
+
+    pub(crate) const fn course(&self) -> &Course {
+        &self.course
+    }
+
+    const fn has_finished(&self) -> bool {
+        self.is_blocked || self.candidates.are_finished()
+    }
+
+    fn take(&mut self, chunk: Chunk) -> Meaning {
+        if chunk.content_bytes.is_some() || chunk.finishes {
+            self.course.content(chunk.content_bytes.unwrap_or(0));
+        }
+        // A count covers the chunk that it stands in, whichever comes first there.
+        if let Some(counts) = chunk.counts {
+            self.counts.correct_by(&counts);
+            if counts.has_output() {
+                self.course.counted();
+            }
+        }
+        if let Some(failure) = chunk.failure {
+            return self.course.end(Ending::Failed(failure));
+        }
+        if chunk.finishes && self.has_finished() {
+            Meaning::Finish
+        } else if chunk.content_bytes.is_some() || chunk.finishes {
+            Meaning::Content
         } else {
-            UsageSource::Estimated
-        };
-        Reading { usage, source, answer: self.answer.clone() }
-    }
-
-    /// Whether the answer has begun.
-    #[must_use]
-    pub const fn content_seen(&self) -> bool {
-        self.content_seen
-    }
-
-    /// Whether the answer is known to be whole.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.ending == Some(Ending::Whole)
-    }
-
-    /// How it ended, if it has.
-    #[must_use]
-    pub const fn ending(&self) -> Option<&Ending> {
-        self.ending.as_ref()
-    }
-
-    /// Events that could not be read.
-    #[must_use]
-    pub const fn garbled_events(&self) -> u32 {
-        self.garbled_events
-    }
-
-    /// The transport has ended cleanly: whether that ends the answer.
-    pub fn end_of_transport(&mut self) -> Option<&Ending> {
-        if self.ending.is_none() && self.has_finished && self.open == 0 {
-            self.end(Ending::Whole);
+            Meaning::Aside
         }
-        self.ending()
     }
 
-    fn end(&mut self, ending: Ending) {
-        self.unreported.close_block();
-        self.ending = Some(ending);
-    }
-
-    fn chunk(&mut self, data: &[u8]) -> Result<Chunk, Fault> {
+    fn chunk(&mut self, members: Members<'_>) -> Result<Chunk, Fault> {
         let mut chunk = Chunk::default();
-        for member in Members::of(data) {
+        for member in members {
             let member = member?;
+            let value = &member.value;
             match &*member.key {
-                b"error" if !member.value.is_null() => chunk.failure = Some(error::in_value(&member.value)?),
-                b"response" if member.value.members().is_some() => return self.chunk(member.value.raw()),
-                b"usageMetadata" => {
-                    let counts = Counts::read(&member.value)?;
-                    if counts.has_output() {
-                        self.unreported = OutputEstimate::default();
-                    }
-                    self.counts = counts;
-                }
+                b"error" if !value.is_null() => chunk.failure = Some(error::in_value(value)?),
+                b"usageMetadata" => chunk.counts = Some(self.usage(value)?),
                 b"candidates" => {
-                    for candidate in member.value.elements().into_iter().flatten() {
+                    for candidate in value.elements().into_iter().flatten() {
                         chunk.has_candidates = true;
                         self.candidate(&candidate?, &mut chunk)?;
                     }
                 }
-                b"promptFeedback" => chunk.finishes |= self.blocked(&member.value)?,
-                key => take_fact(&mut self.answer, key, &member.value),
+                b"promptFeedback" if self.is_blocked_by(value)? => {
+                    (self.is_blocked, chunk.finishes) = (true, true);
+                }
+                // Code Assist's envelope.
+                b"response" => {
+                    if let Some(members) = value.members() {
+                        return self.chunk(members);
+                    }
+                }
+                b"responseId" => value.renew(&mut self.course.answer.id, ANSWER_TEXT_BYTES_MAX),
+                b"modelVersion" => value.renew(&mut self.course.answer.model, ANSWER_TEXT_BYTES_MAX),
+                _ => {}
             }
         }
         Ok(chunk)
     }
 
+    fn usage(&mut self, usage: &Value<'_>) -> Result<Counts, Fault> {
+        for member in usage.members().into_iter().flatten() {
+            let member = member?;
+            if *member.key == *b"serviceTier" {
+                self.course.answer.tariff.take(b"service_tier", &member.value);
+            }
+        }
+        Counts::read(usage)
+    }
+
     /// A prompt that is refused has no candidates.
-    fn blocked(&mut self, feedback: &Value<'_>) -> Result<bool, Fault> {
+    fn is_blocked_by(&mut self, feedback: &Value<'_>) -> Result<bool, Fault> {
         for member in feedback.members().into_iter().flatten() {
             let member = member?;
-            if *member.key == *b"blockReason" && !member.value.is_null() {
-                self.answer.stop_reason = member.value.short_text(ANSWER_TEXT_BYTES_MAX);
+            if *member.key == *b"blockReason" && !member.value.is_empty() {
+                member.value.renew(&mut self.course.answer.stop_reason, ANSWER_TEXT_BYTES_MAX);
                 return Ok(true);
             }
         }
@@ -168,33 +139,38 @@ impl GeminiReader {
     }
 
     fn candidate(&mut self, candidate: &Value<'_>, chunk: &mut Chunk) -> Result<(), Fault> {
-        let (mut index, mut finished) = (0, false);
+        let (mut index, mut finishes) = (0, false);
         for member in candidate.members().into_iter().flatten() {
             let member = member?;
+            let value = &member.value;
             match &*member.key {
-                b"index" => index = member.value.count().unwrap_or(0).min(CANDIDATES_MAX - 1),
-                b"finishReason" if !member.value.is_null() => {
-                    finished = true;
-                    self.answer.stop_reason = member.value.short_text(ANSWER_TEXT_BYTES_MAX);
+                b"index" => index = value.count().unwrap_or(0),
+                b"finishReason" if !value.is_empty() && value.text().as_deref() != Some(NO_REASON) => {
+                    finishes = true;
+                    value.renew(&mut self.course.answer.stop_reason, ANSWER_TEXT_BYTES_MAX);
                 }
                 b"content" => {
-                    let bytes = content_bytes(&member.value)?;
-                    self.unreported.add(bytes);
-                    chunk.has_content |= bytes > 0;
+                    if let Some(bytes) = content_bytes(value)? {
+                        chunk.content_bytes = Some(chunk.content_bytes.unwrap_or(0) + bytes);
+                    }
                 }
                 _ => {}
             }
         }
-        let bit = 1_u64 << index;
-        self.open = if finished { self.open & !bit } else { self.open | bit };
-        chunk.finishes |= finished;
+        if finishes {
+            self.candidates.finish(index)
+        } else {
+            self.candidates.begin(index)
+        }
+        chunk.finishes |= finishes;
         Ok(())
     }
 }
 
-/// Bytes of generated content in the `parts`, as written in JSON: texts, thoughts, calls, data. Signatures count nothing.
-fn content_bytes(content: &Value<'_>) -> Result<usize, Fault> {
-    let mut bytes = 0;
+/// Bytes of generated content in the `parts`, as written in JSON: texts, thoughts, calls, code. None when nothing in
+/// them is content. Pictures and sound in base64 are content of unknown size; signatures count nothing.
+fn content_bytes(content: &Value<'_>) -> Result<Option<usize>, Fault> {
+    let mut bytes = None;
     for member in content.members().into_iter().flatten() {
         let member = member?;
         if *member.key != *b"parts" {
@@ -203,100 +179,60 @@ fn content_bytes(content: &Value<'_>) -> Result<usize, Fault> {
         for part in member.value.elements().into_iter().flatten() {
             for field in part?.members().into_iter().flatten() {
                 let field = field?;
-                if !matches!(&*field.key, b"thoughtSignature" | b"thought") {
-                    bytes += field.value.written_bytes();
-                }
+                let more = match &*field.key {
+                    b"text" if field.value.is_empty() => continue,
+                    b"text" | b"functionCall" | b"executableCode" => field.value.written_bytes(),
+                    b"thoughtSignature" | b"thought" => continue,
+                    _ => 0,
+                };
+                bytes = Some(bytes.unwrap_or(0) + more);
             }
         }
     }
     Ok(bytes)
 }
 
-fn take_fact(answer: &mut Answer, key: &[u8], value: &Value<'_>) {
-    let fact = match key {
-        b"responseId" => &mut answer.id,
-        b"modelVersion" => &mut answer.model,
-        _ => return,
-    };
-    if let Some(text) = value.short_text(ANSWER_TEXT_BYTES_MAX) {
-        *fact = Some(text);
-    }
-}
-
-impl Counts {
-    fn read(usage: &Value<'_>) -> Result<Self, Fault> {
-        let mut counts = Self::default();
-        for member in usage.members().into_iter().flatten() {
-            let member = member?;
-            let count = match &*member.key {
-                b"promptTokenCount" => &mut counts.prompt,
-                b"cachedContentTokenCount" => &mut counts.cached,
-                b"candidatesTokenCount" => &mut counts.candidates,
-                b"thoughtsTokenCount" => &mut counts.thoughts,
-                b"toolUsePromptTokenCount" => &mut counts.tool_use,
-                _ => continue,
-            };
-            *count = member.value.count();
-        }
-        Ok(counts)
-    }
-
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    const fn has_output(&self) -> bool {
-        self.candidates.is_some() || self.thoughts.is_some()
-    }
-
-    /// The numbers by price class. The prompt's count includes the cached content and not what tools brought; thoughts are output
-    /// beside the candidates' tokens.
-    fn tokens(&self) -> TokenUsage {
-        let prompt = self.prompt.unwrap_or(0);
-        let cached = self.cached.unwrap_or(0).min(prompt);
-        TokenUsage {
-            input: prompt - cached + self.tool_use.unwrap_or(0),
-            output: self.candidates.unwrap_or(0) + self.thoughts.unwrap_or(0),
-            cache_read: cached,
-            ..TokenUsage::ZERO
-        }
-    }
-}
-
 /// Reads the whole body of an answer to `generateContent` that is no stream, or of an error of any status.
 ///
-/// An error of a stream without `alt=sse` stands in an array: `[{"error":…}]`.
-#[must_use]
-pub fn read_content(body: &[u8]) -> BodyReading {
-    let body = only_element(body).unwrap_or(body);
-    let mut reader = GeminiReader::default();
-    match reader.chunk(body) {
-        Err(Fault { .. }) => BodyReading::Garbage,
-        Ok(Chunk { failure: Some(failure), .. }) => BodyReading::Error(failure),
-        Ok(chunk) if !chunk.has_candidates && !chunk.finishes => BodyReading::Garbage,
-        Ok(_) => {
-            let mut reading = reader.reading();
-            let is_counted = !reader.counts.is_empty();
-            reading.source = if is_counted { UsageSource::Reported } else { UsageSource::Estimated };
-            if is_counted {
-                reading.usage = reader.counts.tokens();
-            }
-            BodyReading::Answer(reading)
-        }
-    }
+/// A stream without `alt=sse` is an array of chunks, and its error too: `[{"error":…}]`. Each element is read.
+pub(crate) fn read_content(body: &[u8]) -> BodyReading {
+    try_read(body).unwrap_or(BodyReading::Garbage)
 }
 
-/// The document that Code Assist's envelope `{"response":{…}}` holds; `document` itself where it is no envelope, or an error.
+fn try_read(body: &[u8]) -> Result<BodyReading, Fault> {
+    let mut reader = GeminiReader::default();
+    let mut is_answer = false;
+    let mut take = |members: Members<'_>| -> Result<(), Fault> {
+        let chunk = reader.chunk(members)?;
+        is_answer |= chunk.has_candidates || chunk.finishes;
+        reader.take(chunk);
+        Ok(())
+    };
+    if body.trim_ascii_start().starts_with(b"[") {
+        for element in Elements::of(body) {
+            take(element?.members().ok_or(Fault { at: 0, expected: "an object" })?)?;
+        }
+    } else {
+        take(Members::of(body))?;
+    }
+    if let Some(Ending::Failed(failure)) = reader.course.ending() {
+        return Ok(BodyReading::Error(failure.clone()));
+    }
+    if !is_answer {
+        return Ok(BodyReading::Garbage);
+    }
+    let mut reading = reader.reading();
+    if let Some(usage) = reader.counts.tokens() {
+        (reading.usage, reading.source) = (usage, UsageSource::Reported);
+    }
+    Ok(BodyReading::Answer(reading))
+}
+
+/// The document that Code Assist's envelope `{"response":{…}}` holds; `document` itself where it is no envelope, or an
+/// error.
 #[must_use]
 pub fn unwrapped(document: &[u8]) -> &[u8] {
-    let mut members = Members::of(document).flatten();
+    let mut members = Members::of(document).map_while(Result::ok);
     let response = members.find(|member| *member.key == *b"response" && member.value.members().is_some());
     response.map_or(document, |member| member.value.raw())
-}
-
-/// The one element of an array.
-fn only_element(body: &[u8]) -> Option<&[u8]> {
-    let trimmed = body.trim_ascii();
-    let inner = trimmed.strip_prefix(b"[")?.strip_suffix(b"]")?.trim_ascii();
-    inner.starts_with(b"{").then_some(inner)
 }

@@ -1,7 +1,7 @@
 //! OpenAI Chat Completions, Responses and Embeddings: what only these dialects have.
 //!
-//! Source: the provider's API reference (Chat Completions, Responses, Embeddings, their streaming events, error codes) and what its
-//! clients were seen to do.
+//! Source: the provider's API reference (Chat Completions, Responses, Embeddings, their streaming events, error codes,
+//! prompt caching) and what its clients were seen to do.
 
 mod chat;
 mod counts;
@@ -10,7 +10,7 @@ pub(crate) mod refusal;
 mod responses;
 mod scan;
 
-pub use chat::{ChatReader, read_chat, read_embeddings};
+pub(crate) use chat::{ChatReader, read_chat, read_embeddings};
 pub use error::span;
-pub use responses::{ResponsesReader, read_response};
-pub use scan::{scan_chat, scan_responses};
+pub(crate) use responses::{ResponsesReader, read_response};
+pub(crate) use scan::{scan_chat, scan_responses};

@@ -3,25 +3,22 @@
 use super::{counts::Counts, error};
 use crate::{
     answer::{ANSWER_TEXT_BYTES_MAX, Answer, BodyReading, Ending, Meaning, Reading, UpstreamError},
+    course::Course,
     estimate::OutputEstimate,
-    skim::{Fault, Members},
+    skim::{Fault, Members, Value},
     sse::Event,
 };
 use domain::{TokenUsage, UsageSource};
 use std::borrow::Cow;
 
-/// Longest event type that is looked at.
+/// Longest event type that is looked at, in bytes; the provider's own have at most 50.
 const TYPE_BYTES_MAX: usize = 128;
 
 /// Reads one stream, which `response.completed` or `response.incomplete` ends, and `response.failed` or `error` fails.
 #[derive(Debug, Default)]
-pub struct ResponsesReader {
+pub(crate) struct ResponsesReader {
     counts: Counts,
-    answer: Answer,
-    unreported: OutputEstimate,
-    content_seen: bool,
-    garbled_events: u32,
-    ending: Option<Ending>,
+    course: Course,
 }
 
 /// A response object, as far as it is read.
@@ -29,139 +26,112 @@ pub struct ResponsesReader {
 struct Response {
     counts: Counts,
     answer: Answer,
-    failure: Option<UpstreamError>,
+    errors: error::Document,
+    status: Status,
     is_response: bool,
     output: OutputEstimate,
 }
 
+/// What a response says of itself; the stop reason of its answer.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Status {
+    #[default]
+    Ended,
+    UnderWay,
+    Failed,
+}
+
 impl ResponsesReader {
-    /// Reads the next event and says what it means. After the terminal event all others are asides.
-    pub fn read(&mut self, event: &Event<'_>) -> Meaning {
-        if self.ending.is_some() {
+    pub(crate) fn read(&mut self, event: &Event<'_>) -> Meaning {
+        if self.course.is_terminal() {
             return Meaning::Aside;
         }
-        let Some(kind) = kind_of(event) else { return self.garbled() };
+        let Ok(kind) = kind_of(event) else { return self.course.garble() };
         match &*kind {
-            b"response.created" | b"response.in_progress" | b"response.queued" => {
-                self.response(event.data).map_or_else(|_| self.garbled(), |()| Meaning::Aside)
-            }
-            b"response.completed" | b"response.incomplete" => match self.response(event.data) {
-                Ok(()) => {
-                    self.content_seen = true;
-                    self.end(Ending::Whole, Meaning::End)
-                }
-                // The answer has ended, whatever stands in its last event.
-                Err(Fault { .. }) => {
-                    self.garbled_events = self.garbled_events.saturating_add(1);
-                    self.end(Ending::Whole, Meaning::End)
-                }
+            b"response.created" | b"response.in_progress" | b"response.queued" => match self.response(event.data) {
+                Ok(_) => Meaning::Aside,
+                Err(Fault { .. }) => self.course.garble(),
             },
-            b"response.failed" => {
-                let failure = self.failed(event.data).unwrap_or(UpstreamError::UNTOLD);
-                self.end(Ending::Failed(failure), Meaning::Failure)
+            b"response.completed" | b"response.incomplete" => {
+                self.course.content(0);
+                if self.response(event.data).is_err() {
+                    // The answer has ended, whatever stands in its last event.
+                    self.course.garble();
+                }
+                self.course.end(Ending::Whole)
             }
-            b"error" => self.end(Ending::Failed(error::in_event(event.data)), Meaning::Failure),
+            b"response.failed" => {
+                let failure = self.response(event.data).ok().flatten();
+                self.course.end(Ending::Failed(failure.unwrap_or(UpstreamError::UNTOLD)))
+            }
+            b"error" => self.course.end(Ending::Failed(error::in_event(event.data))),
             kind if kind.starts_with(b"response.") => self.content(kind, event.data),
             _ => Meaning::Aside,
         }
     }
 
-    /// Usage as far as it is known: the upstream's own count at the end, before it an estimate by the bytes that came.
-    #[must_use]
-    pub fn reading(&self) -> Reading {
-        let unreported = self.unreported.tokens();
-        let mut usage = self.counts.tokens();
-        usage.output += unreported;
-        let source = if self.counts.is_empty() && unreported == 0 {
-            UsageSource::None
-        } else if self.is_complete() && unreported == 0 {
-            UsageSource::Reported
-        } else {
-            UsageSource::Estimated
-        };
-        Reading { usage, source, answer: self.answer.clone() }
+    pub(crate) fn reading(&self) -> Reading {
+        self.course.reading(self.counts.tokens())
     }
 
-    /// Whether the answer has begun.
-    #[must_use]
-    pub const fn content_seen(&self) -> bool {
-        self.content_seen
-    }
-
-    /// Whether the answer is known to be whole.
-    #[must_use]
-    pub fn is_complete(&self) -> bool {
-        self.ending == Some(Ending::Whole)
-    }
-
-    /// How it ended, if it has.
-    #[must_use]
-    pub const fn ending(&self) -> Option<&Ending> {
-        self.ending.as_ref()
-    }
-
-    /// Events that could not be read.
-    #[must_use]
-    pub const fn garbled_events(&self) -> u32 {
-        self.garbled_events
-    }
-
-    fn end(&mut self, ending: Ending, meaning: Meaning) -> Meaning {
-        self.unreported.close_block();
-        self.ending = Some(ending);
-        meaning
-    }
-
-    fn garbled(&mut self) -> Meaning {
-        self.garbled_events = self.garbled_events.saturating_add(1);
-        Meaning::Garbage
+    pub(crate) const fn course(&self) -> &Course {
+        &self.course
     }
 
     fn content(&mut self, kind: &[u8], data: &[u8]) -> Meaning {
-        self.content_seen = true;
-        if kind.ends_with(b".delta") {
+        self.course.content(0);
+        if is_text_delta(kind) {
             match delta_bytes(data) {
-                Ok(bytes) => self.unreported.add(bytes),
-                Err(Fault { .. }) => self.garbled_events = self.garbled_events.saturating_add(1),
+                Ok(bytes) => self.course.content(bytes),
+                Err(Fault { .. }) => {
+                    self.course.garble();
+                }
             }
         } else if kind == b"response.output_item.done" {
-            self.unreported.close_block();
+            self.course.block_edge();
         }
         Meaning::Content
     }
 
-    fn response(&mut self, data: &[u8]) -> Result<(), Fault> {
-        let response = in_event(data)?;
+    /// Takes the response that an event holds, and gives the error in it.
+    fn response(&mut self, data: &[u8]) -> Result<Option<UpstreamError>, Fault> {
+        let mut response = Err(Fault { at: 0, expected: "a response" });
+        for member in Members::of(data) {
+            let member = member?;
+            if *member.key == *b"response"
+                && let Some(members) = member.value.members()
+            {
+                response = Ok(Response::read(members)?);
+            }
+        }
+        let response = response?;
         if response.counts.has_output() {
-            self.unreported = OutputEstimate::default();
+            self.course.counted();
             self.counts = response.counts;
         }
-        self.answer = response.answer;
-        Ok(())
-    }
-
-    fn failed(&mut self, data: &[u8]) -> Result<UpstreamError, Fault> {
-        let response = in_event(data)?;
-        if response.counts.has_output() {
-            self.unreported = OutputEstimate::default();
-            self.counts = response.counts;
-        }
-        Ok(response.failure.unwrap_or(UpstreamError::UNTOLD))
+        self.course.answer = response.answer;
+        Ok(response.errors.error(response.is_response))
     }
 }
 
-/// The type of an event: its name, or where it has none what its data says.
-fn kind_of<'a>(event: &Event<'a>) -> Option<Cow<'a, [u8]>> {
+/// The type of an event: its name, or where it has none what its data says; empty when nothing does.
+fn kind_of<'a>(event: &Event<'a>) -> Result<Cow<'a, [u8]>, Fault> {
     if !event.name.is_empty() {
-        return Some(Cow::Borrowed(event.name));
+        return Ok(Cow::Borrowed(event.name));
     }
     for member in Members::of(event.data) {
-        let member = member.ok()?;
+        let member = member?;
         if *member.key == *b"type" {
-            return member.value.short_text(TYPE_BYTES_MAX).map(|kind| Cow::Owned(kind.into_bytes()));
+            return Ok(member.value.short_text(TYPE_BYTES_MAX).unwrap_or_default().into_bytes().into());
         }
     }
-    None
+    Ok(Cow::Borrowed(b""))
+}
+
+/// Whether the `delta` of such an event is generated text: not sound, which is base64, nor what tools put out.
+fn is_text_delta(kind: &[u8]) -> bool {
+    let is_sound = kind.ends_with(b"audio.delta");
+    kind.ends_with(b".delta") && !is_sound
 }
 
 fn delta_bytes(data: &[u8]) -> Result<usize, Fault> {
@@ -174,54 +144,73 @@ fn delta_bytes(data: &[u8]) -> Result<usize, Fault> {
     Ok(0)
 }
 
-fn in_event(data: &[u8]) -> Result<Response, Fault> {
-    for member in Members::of(data) {
-        let member = member?;
-        if *member.key == *b"response" {
-            return read(member.value.raw());
+impl Response {
+    fn read(members: Members<'_>) -> Result<Self, Fault> {
+        let mut response = Self::default();
+        let mut reason = None;
+        for member in members {
+            let member = member?;
+            let value = &member.value;
+            match &*member.key {
+                b"object" => response.is_response = value.text().is_some_and(|name| name.starts_with("response")),
+                b"usage" if !value.is_null() => response.counts = Counts::read(value)?,
+                b"output" => response.output.add(value.written_bytes()),
+                b"status" => {
+                    value.renew(&mut response.answer.stop_reason, ANSWER_TEXT_BYTES_MAX);
+                    response.status = Status::named(value);
+                }
+                b"incomplete_details" => reason = read_reason(value)?,
+                b"id" => value.renew(&mut response.answer.id, ANSWER_TEXT_BYTES_MAX),
+                b"model" => value.renew(&mut response.answer.model, ANSWER_TEXT_BYTES_MAX),
+                key => {
+                    response.errors.take(key, value)?;
+                    response.answer.tariff.take(key, value);
+                }
+            }
         }
+        response.answer.stop_reason = reason.or(response.answer.stop_reason);
+        Ok(response)
     }
-    Err(Fault { at: 0, expected: "a response" })
 }
 
-fn read(body: &[u8]) -> Result<Response, Fault> {
-    let mut response = Response::default();
-    for member in Members::of(body) {
-        let member = member?;
-        let value = &member.value;
-        match &*member.key {
-            b"object" => response.is_response = value.text().is_some_and(|name| name.starts_with("response")),
-            b"error" if !value.is_null() => response.failure = Some(error::in_value(value)?),
-            b"usage" if !value.is_null() => response.counts = Counts::read(value)?,
-            b"output" => response.output.add(value.written_bytes()),
-            b"status" => response.answer.stop_reason = value.short_text(ANSWER_TEXT_BYTES_MAX),
-            b"id" => response.answer.id = value.short_text(ANSWER_TEXT_BYTES_MAX),
-            b"model" => response.answer.model = value.short_text(ANSWER_TEXT_BYTES_MAX),
-            key => response.answer.tariff.take(key, value),
+impl Status {
+    fn named(value: &Value<'_>) -> Self {
+        match value.text().as_deref() {
+            Some("queued" | "in_progress") => Self::UnderWay,
+            Some("failed") => Self::Failed,
+            _ => Self::Ended,
         }
     }
-    Ok(response)
 }
 
-/// Reads the whole body of an answer to `/v1/responses` or `/v1/responses/compact` that is no stream, or of an error of any status.
+/// Why a response is incomplete: `max_output_tokens`, `content_filter`.
+fn read_reason(details: &Value<'_>) -> Result<Option<String>, Fault> {
+    let mut reason = None;
+    for member in details.members().into_iter().flatten() {
+        let member = member?;
+        if *member.key == *b"reason" {
+            member.value.renew(&mut reason, ANSWER_TEXT_BYTES_MAX);
+        }
+    }
+    Ok(reason)
+}
+
+/// Reads the whole body of an answer to `/v1/responses` or `/v1/responses/compact` that is no stream, or of an error of any
+/// status.
 ///
-/// One that is still under way (`background`) has no usage yet, and costs nothing here.
-#[must_use]
-pub fn read_response(body: &[u8]) -> BodyReading {
-    let Ok(Response { counts, answer, failure, is_response, output }) = read(body) else { return BodyReading::Garbage };
-    let is_under_way = matches!(answer.stop_reason.as_deref(), Some("queued" | "in_progress"));
-    match failure {
-        Some(failure) => BodyReading::Error(failure),
-        None if !is_response => BodyReading::Garbage,
-        None if counts.has_output() => {
-            BodyReading::Answer(Reading { usage: counts.tokens(), source: UsageSource::Reported, answer })
-        }
-        None if is_under_way => {
-            BodyReading::Answer(Reading { usage: TokenUsage::ZERO, source: UsageSource::None, answer })
-        }
-        None => {
-            let usage = TokenUsage { output: output.tokens(), ..TokenUsage::ZERO };
-            BodyReading::Answer(Reading { usage, source: UsageSource::Estimated, answer })
-        }
+/// One that is still under way (`background`) has no usage yet, and costs nothing here. A failed one is an error, as it
+/// is in a stream.
+pub(crate) fn read_response(body: &[u8]) -> BodyReading {
+    let Ok(Response { counts, answer, errors, status, is_response, output }) = Response::read(Members::of(body)) else {
+        return BodyReading::Garbage;
+    };
+    let reading = |usage, source| BodyReading::Answer(Reading { usage, source, answer });
+    match (errors.error(is_response), counts.tokens()) {
+        (Some(failure), _) => BodyReading::Error(failure),
+        _ if !is_response => BodyReading::Garbage,
+        _ if status == Status::Failed => BodyReading::Error(UpstreamError::UNTOLD),
+        (None, Some(usage)) => reading(usage, UsageSource::Reported),
+        (None, None) if status == Status::UnderWay => reading(TokenUsage::ZERO, UsageSource::None),
+        (None, None) => reading(TokenUsage { output: output.tokens(), ..TokenUsage::ZERO }, UsageSource::Estimated),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     scan::{Edit, PathModel, Scan, ScanError, model_of, pick, session_text, wants_stream},
-    skim::Value,
+    skim::{Members, Value},
     tariff::Tariff,
 };
 
@@ -10,11 +10,11 @@ use crate::{
 ///
 /// # Errors
 ///
-/// When the body is no JSON object, names no model although the path does not either, has one of the fields read here twice, or has
-/// a `stream` that is neither a boolean nor null.
-pub fn scan_chat(body: &[u8], in_path: Option<&PathModel>) -> Result<Scan, ScanError> {
-    let [model, stream, options, max_tokens, max_completion_tokens, cache_key, user, tier] = pick(
-        body,
+/// When the body is no JSON object, names no model although the path does not either, has one of the fields read here
+/// twice, or has a `stream` that is neither a boolean nor null.
+pub(crate) fn scan_chat(body: &[u8], in_path: Option<&PathModel>) -> Result<Scan, ScanError> {
+    let [model, stream, options, max_tokens, max_completion_tokens, cache_key, user, person, tier] = pick(
+        Members::of(body),
         [
             "model",
             "stream",
@@ -23,6 +23,7 @@ pub fn scan_chat(body: &[u8], in_path: Option<&PathModel>) -> Result<Scan, ScanE
             "max_completion_tokens",
             "prompt_cache_key",
             "user",
+            "safety_identifier",
             "service_tier",
         ],
     )?;
@@ -35,20 +36,35 @@ pub fn scan_chat(body: &[u8], in_path: Option<&PathModel>) -> Result<Scan, ScanE
         max_tokens: max_completion_tokens.or(max_tokens).as_ref().and_then(Value::count),
         end_user: None,
         tariff: tariff(tier),
-        session: session_text(cache_key.as_ref()).or_else(|| session_text(user.as_ref())),
+        session: [cache_key, user, person].iter().find_map(|value| session_text(value.as_ref())),
         usage_edit: if stream { ask_for_usage(body, options.as_ref())? } else { None },
     })
 }
 
 /// Reads a request to `/v1/responses` or `/v1/responses/compact`.
 ///
+/// Its session is told by `prompt_cache_key` (Codex and Droid put their session there), else by its `conversation`.
+/// `previous_response_id` is another one in each turn, and tells none.
+///
 /// # Errors
 ///
 /// As [`scan_chat`].
-pub fn scan_responses(body: &[u8], in_path: Option<&PathModel>) -> Result<Scan, ScanError> {
-    let [model, stream, max_tokens, cache_key, user, tier] =
-        pick(body, ["model", "stream", "max_output_tokens", "prompt_cache_key", "user", "service_tier"])?;
+pub(crate) fn scan_responses(body: &[u8], in_path: Option<&PathModel>) -> Result<Scan, ScanError> {
+    let [model, stream, max_tokens, cache_key, conversation, user, person, tier] = pick(
+        Members::of(body),
+        [
+            "model",
+            "stream",
+            "max_output_tokens",
+            "prompt_cache_key",
+            "conversation",
+            "user",
+            "safety_identifier",
+            "service_tier",
+        ],
+    )?;
     let (model, model_range) = model_of(model.as_ref(), in_path)?;
+    let conversation = conversation.map(|value| conversation_id(&value)).transpose()?.flatten();
     Ok(Scan {
         model,
         model_range,
@@ -56,9 +72,17 @@ pub fn scan_responses(body: &[u8], in_path: Option<&PathModel>) -> Result<Scan, 
         max_tokens: max_tokens.as_ref().and_then(Value::count),
         end_user: None,
         tariff: tariff(tier),
-        session: session_text(cache_key.as_ref()).or_else(|| session_text(user.as_ref())),
+        session: [cache_key, conversation, user, person].iter().find_map(|value| session_text(value.as_ref())),
         usage_edit: None,
     })
+}
+
+/// A conversation is named by its id, or by an object with the id in it.
+fn conversation_id<'a>(conversation: &Value<'a>) -> Result<Option<Value<'a>>, ScanError> {
+    match conversation.members() {
+        Some(members) => Ok(pick(members, ["id"])?[0]),
+        None => Ok(Some(*conversation)),
+    }
 }
 
 fn tariff(service_tier: Option<Value<'_>>) -> Tariff {
@@ -69,30 +93,30 @@ fn tariff(service_tier: Option<Value<'_>>) -> Tariff {
     tariff
 }
 
-/// The change by which a stream tells its usage in a last chunk; none where `stream_options` asks for it.
+/// The change by which a stream tells its usage in a last chunk; none where `stream_options` asks for it, or is nothing
+/// that could ask: the upstream will say so.
 fn ask_for_usage(body: &[u8], options: Option<&Value<'_>>) -> Result<Option<Edit>, ScanError> {
     const ASKED: &str = r#"{"include_usage":true}"#;
     let Some(options) = options else {
         let at = body.iter().position(|&byte| byte == b'{').map_or(0, |brace| brace + 1);
         return Ok(Some(Edit { range: at..at, text: format!("\"stream_options\":{ASKED},") }));
     };
-    let start = options.range().start;
-    let (mut asked, mut is_empty) = (None, true);
-    for member in options.members().into_iter().flatten() {
-        let member = member.map_err(|fault| ScanError::Malformed { at: start + fault.at, expected: fault.expected })?;
-        is_empty = false;
+    if options.is_null() {
+        return Ok(Some(Edit { range: options.range(), text: ASKED.to_owned() }));
+    }
+    let (mut asked, start) = (None, options.range().start + 1);
+    let Some(members) = options.members() else { return Ok(None) };
+    for member in members {
+        let member = member?;
         if *member.key == *b"include_usage" && asked.replace(member.value).is_some() {
             return Err(ScanError::Repeated { field: "stream_options.include_usage" });
         }
     }
     Ok(match asked {
         Some(value) if value.boolean() == Some(true) => None,
-        Some(value) => {
-            let range = value.range();
-            Some(Edit { range: start + range.start..start + range.end, text: "true".to_owned() })
-        }
-        None if options.is_null() || is_empty => Some(Edit { range: options.range(), text: ASKED.to_owned() }),
-        None => Some(Edit { range: start + 1..start + 1, text: "\"include_usage\":true,".to_owned() }),
+        Some(value) => Some(Edit { range: value.range(), text: "true".to_owned() }),
+        None if options.is_empty() => Some(Edit { range: options.range(), text: ASKED.to_owned() }),
+        None => Some(Edit { range: start..start, text: "\"include_usage\":true,".to_owned() }),
     })
 }
 
@@ -137,6 +161,7 @@ mod tests {
         for body in [
             r#"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#,
             r#"{"model":"m","stream":false}"#,
+            r#"{"model":"m","stream":true,"stream_options":[]}"#,
         ] {
             assert_eq!(asking(body), body);
         }
@@ -153,6 +178,29 @@ mod tests {
         let read = scan_responses(body, None).expect("a request");
         assert_eq!((read.stream, read.max_tokens, read.session.as_deref()), (true, Some(9), Some("u")));
         assert!(read.usage_edit.is_none(), "this dialect always tells its usage");
+    }
+
+    #[test]
+    fn a_session_is_what_stays_over_the_turns_of_a_conversation() {
+        for (body, session) in [
+            (r#"{"model":"m","prompt_cache_key":"k","conversation":"c","user":"u"}"#, Some("k")),
+            (r#"{"model":"m","prompt_cache_key":"","conversation":{"id":"c"},"user":"u"}"#, Some("c")),
+            (r#"{"model":"m","conversation":"c"}"#, Some("c")),
+            (r#"{"model":"m","prompt_cache_key":null,"safety_identifier":"p"}"#, Some("p")),
+            (r#"{"model":"m","previous_response_id":"resp_1","conversation":null}"#, None),
+        ] {
+            let read = scan_responses(body.as_bytes(), None).expect(body);
+            assert_eq!(read.session.as_deref(), session, "{body}");
+        }
+        let long = format!(r#"{{"model":"m","prompt_cache_key":"{}","user":"u"}}"#, "k".repeat(2049));
+        assert_eq!(scan_chat(long.as_bytes(), None).expect("a request").session.as_deref(), Some("u"));
+    }
+
+    #[test]
+    fn a_fault_within_the_options_is_told_by_its_place_in_the_body() {
+        let body = r#"{"model":"m","stream":true,"stream_options":{"x":1,}}"#;
+        let fault = ScanError::Malformed { at: 51, expected: "a key in double quotes" };
+        assert_eq!(scan_chat(body.as_bytes(), None), Err(fault));
     }
 
     #[test]

@@ -4,6 +4,8 @@ use super::{
     Fixture, at_once,
     samples::{START, account, affinity_key, at},
 };
+use crate::{AffinityKey, AffinityScope, Bindings, Event, Notice, Store};
+use domain::{KeyId, Service};
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -74,9 +76,45 @@ pub async fn bindings_are_removed_one_by_one_and_by_account(fixture: impl Fixtur
     }
     assert!(affinity.unbind(&affinity_key(0)).await.expect("an answer"));
     assert!(!affinity.unbind(&affinity_key(0)).await.expect("an answer"));
-    assert_eq!(affinity.flush(Some(&account(0))).await.expect("an answer"), 2);
+    assert_eq!(affinity.flush(Bindings::To(&account(0))).await.expect("an answer"), 2);
     assert_eq!(affinity.get(&affinity_key(1), None, START).await.expect("a read"), Some(account(1)));
-    assert_eq!(affinity.flush(None).await.expect("an answer"), 3);
+    assert_eq!(affinity.flush(Bindings::All).await.expect("an answer"), 3);
+}
+
+/// The bindings of a scope are removed together, and no other.
+pub async fn bindings_of_a_scope_are_removed_together(fixture: impl Fixture) {
+    let affinity = fixture.store().affinity;
+    let scope = |number: u64| AffinityScope::Key(KeyId::parse(&format!("k{number}")).expect("an id"));
+    let session = |number, name: &str| AffinityKey::of(&scope(number), Service::Claude, name.as_bytes());
+    for (number, name) in [(1, "a"), (1, "b"), (2, "a"), (3, "a")] {
+        affinity.bind(&session(number, name), None, &account(1), MINUTE, START).await.expect("a binding");
+    }
+    assert_eq!(affinity.flush(Bindings::In(&scope(1))).await.expect("an answer"), 2);
+    assert_eq!(affinity.flush(Bindings::In(&scope(1))).await.expect("an answer"), 0);
+    for (number, bound) in [(1, None), (2, Some(account(1))), (3, Some(account(1)))] {
+        assert_eq!(affinity.get(&session(number, "a"), None, START).await.expect("a read"), bound, "{number}");
+    }
+}
+
+/// That a binding moves or is removed is announced; that there is a new one, and that it stays, is not.
+pub async fn moved_and_removed_bindings_are_announced(fixture: impl Fixture) {
+    let Store { affinity, events, .. } = fixture.store();
+    let mut heard = events.subscribe();
+    let bind = async |session: u64, expected: u64, to: u64| {
+        let (session, expected, to) = (affinity_key(session), account(expected), account(to));
+        assert_eq!(affinity.bind(&session, Some(&expected), &to, MINUTE, START).await.expect("a binding"), to);
+    };
+    for session in [1, 2, 1, 2] {
+        bind(session, 1, 1).await;
+    }
+    bind(1, 1, 2).await;
+    affinity.unbind(&affinity_key(2)).await.expect("an answer");
+    affinity.unbind(&affinity_key(2)).await.expect("an answer");
+    affinity.flush(Bindings::To(&account(1))).await.expect("an answer");
+    affinity.flush(Bindings::To(&account(2))).await.expect("an answer");
+    for session in [Some(affinity_key(1)), Some(affinity_key(2)), None] {
+        assert_eq!(heard.next().await, Some(Event::Changed(Notice::Affinity { session })));
+    }
 }
 
 /// A sweep removes bindings that have ended, at most as many as it may, and no other.

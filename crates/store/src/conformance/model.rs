@@ -8,7 +8,7 @@ use super::{
     },
 };
 use crate::{
-    AuditEntry, Batch, Epoch, Family, LeaseSubject, RecordError, Store, StoreError, Version,
+    AuditEntry, Batch, Bindings, Epoch, Family, LeaseSubject, RecordError, Store, StoreError, Version,
     audit::{AuditOutcome, AuditQuery},
     idempotency::Claim,
     ledger::{AttemptFilter, Dimension, KeyFilter, Period, UsageOrder, UsageQuery, UsageView},
@@ -192,7 +192,8 @@ async fn affinity_call(store: &Store, random: &mut Random) -> String {
             told(affinity.bind(&key, expected.as_ref(), &account_id, ttl, now).await)
         }
         4 => told(affinity.unbind(&key).await),
-        5 => told(affinity.flush((random.below(4) > 0).then_some(&account_id)).await),
+        5 if random.below(4) > 0 => told(affinity.flush(Bindings::To(&account_id)).await),
+        5 => told(affinity.flush(Bindings::All).await),
         _ => told(affinity.sweep(now, some_limit(random)).await),
     }
 }

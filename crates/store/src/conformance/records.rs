@@ -9,7 +9,8 @@ use crate::{
     error::StoreFailure,
     nouns::api_key::{binding_column, count_bound},
     records::{
-        Changes, Comparison, Condition, Cursor, Direction, Fields, Filter, ItemsQuery, PageQuery, Row, Selection, Value,
+        Changes, Comparison, Condition, Cursor, Direction, Fields, Filter, ItemsQuery, PageQuery, Row, Selection,
+        Synced, Value,
     },
 };
 use domain::{Binding, Service};
@@ -271,6 +272,21 @@ pub async fn what_was_answered_before_a_restart_amid_writes_is_there_after_it(mu
             assert!(row(&*records, id).await.is_some(), "{id} was answered with success");
         }
     }
+}
+
+/// Syncing a record that exists, or not, says how safe it is; what was synced is there after a restart.
+pub async fn a_record_that_was_synced_is_there_after_a_restart(mut fixture: impl Fixture) {
+    let records = fixture.store().records;
+    inserted(&*records, "k1", &key_fields("first", "h1")).await;
+    records.update(KEYS, "k1", naming("renamed"), Condition::Exists).await.expect("an update");
+    let synced = records.sync(KEYS, "k1").await.expect("synced");
+    assert!(matches!(synced, Synced::OnDisk | Synced::AsPromised));
+    assert_eq!(records.sync(KEYS, "k2").await.expect("nothing to sync"), synced, "a missing record is no error");
+    let unlisted = records.sync(Family::Lock, "k1").await.expect_err("no family of records");
+    assert_eq!(unlisted.kind, StoreFailure::Unsupported);
+    let before = row(&*records, "k1").await;
+    fixture.restart().await;
+    assert_eq!(row(&*fixture.store().records, "k1").await, before);
 }
 
 /// The change sequence keeps the last change of each record, in order.

@@ -188,6 +188,22 @@ const ACCOUNT_GROUP: &[Column] = &[
     integer("updated_at").listed(),
 ];
 
+const OAUTH_CLIENT: &[Column] = &[
+    text("authorize_url"),
+    text("token_url"),
+    text("device_url"),
+    text("revoke_url"),
+    text("redirect_uri"),
+    text("client_id"),
+    secret("client_secret"),
+    text("client_auth"),
+    text("scopes"),
+    text("token_body"),
+    text("authorize_parameters"),
+    integer("created_at"),
+    integer("updated_at").listed(),
+];
+
 const SETTING: &[Column] = &[text("value"), integer("updated_at").listed()];
 
 const KEY_CHECK: &[Column] = &[secret("sealed"), integer("created_at")];
@@ -329,4 +345,6 @@ families! {
     AuditOrder "audit_entry:order" "audit_entry:order:{DAY}" (SortedSet, AuditRetention, Usage) "Entries of a day of the audit log, in their order. On Redis.";
     AuditDays "audit_entry:days" "audit_entry:days" (SortedSet, AuditRetention, Usage) "Days of which the audit log has entries. On Redis.";
     IdempotencyKey "idempotency_key" "idempotency_key:{HASH}" (Hash, Timed, State) "Requests of the control plane that may be sent again, with their sealed answers.";
+    OAuthClient "oauth_client" "oauth_client:{PLATFORM}" (Hash, UntilDeleted, Record) "OAuth clients: how accounts of a platform sign in, by the operator's registration."
+        .with(OAUTH_CLIENT);
 }

@@ -6,6 +6,7 @@ use crate::{
     listing,
     records::{
         Change, Changes, Condition, Cursor, Fields, Filter, ItemCount, ItemsQuery, Page, PageQuery, Row, Selection,
+        Synced,
     },
 };
 use async_trait::async_trait;
@@ -83,6 +84,11 @@ impl Records for MemoryRecords {
         let version = self.state.lock().update(family, id, changes, condition)?;
         self.announce(family, id);
         Ok(version)
+    }
+
+    async fn sync(&self, family: Family, _id: &str) -> Result<Synced, StoreError> {
+        checks::served(family)?;
+        Ok(Synced::AsPromised)
     }
 
     async fn remove(&self, family: Family, id: &str, expected: Option<Version>) -> Result<(), RecordError> {

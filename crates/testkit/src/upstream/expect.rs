@@ -18,7 +18,7 @@ pub enum Credential {
 pub struct Expect {
     /// The credential. With one set, no other header may carry one.
     pub credential: Credential,
-    /// Path of the Messages call; the others stand beside it.
+    /// Path of the Messages call; the others stand beside it. Empty: it is no such API, and nothing is expected.
     pub messages_path: String,
 }
 
@@ -63,9 +63,15 @@ impl Expect {
         Self { credential, ..Self::default() }
     }
 
+    /// Nothing: what answers is another kind of server.
+    #[must_use]
+    pub const fn nothing() -> Self {
+        Self { credential: Credential::Any, messages_path: String::new() }
+    }
+
     pub(crate) fn judge(&self, request: &Received, route: Route, authority: &str) -> Verdict {
         let mut verdict = Verdict::default();
-        if route == Route::Root {
+        if route == Route::Root || self.messages_path.is_empty() {
             return verdict;
         }
         self.judge_credential(request, &mut verdict);

@@ -1,0 +1,12 @@
+//! Anthropic Messages in conversions (the provider's API reference, "Messages" and "Streaming messages").
+
+mod answer_reader;
+mod answer_writer;
+mod request_reader;
+mod request_writer;
+
+pub(super) use answer_reader::{AnswerReader, document as read_document};
+pub(super) use answer_writer::{StreamWriter, document};
+pub(super) use request_reader::read as read_request;
+pub(super) use request_writer::{HEADERS, write as write_request};
+pub use request_writer::{MAX_TOKENS_UNTOLD, MAX_TOKENS_UNTOLD_EARLY};

@@ -1,0 +1,9 @@
+-- OAuth clients: the operator's registration at each platform's authorisation server.
+
+CREATE TABLE oauth_client (
+    id TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL,
+    authorize_url TEXT, token_url TEXT, device_url TEXT, revoke_url TEXT, redirect_uri TEXT,
+    client_id TEXT, client_secret TEXT, client_auth TEXT, scopes TEXT, token_body TEXT, authorize_parameters TEXT,
+    created_at INTEGER, updated_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX oauth_client_by_updated_at ON oauth_client (updated_at);
