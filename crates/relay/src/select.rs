@@ -9,7 +9,7 @@ use crate::{
 };
 use domain::{AccountId, Platform};
 use protocol::Operation;
-use scheduling::{Bound, Choice, Demand, NoChoice, eligibility::Standing, model_family};
+use scheduling::{Bound, Demand, NoChoice, eligibility::Standing, model_family};
 use std::{
     num::NonZeroU32,
     sync::{Arc, Weak},
@@ -182,8 +182,8 @@ impl Relay {
             None if place.is_some() => Tie::Begins,
             None => Tie::NoSession,
         };
-        let (seat, choice) = self.accounts.choose(demand, now)?;
-        let note = note(Some(&choice), &tie, demand.bound);
+        let (seat, standing) = self.accounts.choose(demand, now)?;
+        let note = note(Some(standing), &tie, demand.bound);
         Ok(Pick { seat, tie, note })
     }
 
@@ -220,14 +220,14 @@ impl Relay {
 }
 
 /// Why this account, for people.
-fn note(choice: Option<&Choice>, tie: &Tie, bound: Bound<'_>) -> String {
-    let how = match choice.map(|choice| (choice.standing, choice.eligible)) {
-        None => "its session was there before".to_owned(),
-        Some((Standing::Sound, eligible)) => format!("least recently used of {eligible} by priority"),
-        Some((Standing::Doubtful { .. }, eligible)) => format!("least doubtful of {eligible}: none is sound"),
+fn note(standing: Option<Standing>, tie: &Tie, bound: Bound<'_>) -> String {
+    let how = match standing {
+        None => "its session was there before",
+        Some(Standing::Sound) => "first by priority, then by least recent use",
+        Some(Standing::Doubtful { .. }) => "least doubtful: none is sound",
     };
     let among = match bound {
-        Bound::Free => how,
+        Bound::Free => how.to_owned(),
         Bound::Account(_) => "the key is bound to it".to_owned(),
         Bound::Group(_) => format!("{how}, in the key's group"),
     };
