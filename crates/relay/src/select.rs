@@ -6,6 +6,7 @@ use crate::{
     directory::{Seat, Stay},
     relay::Relay,
     serve::platforms,
+    settings::WhenOut,
 };
 use domain::{AccountId, Platform};
 use protocol::Operation;
@@ -118,7 +119,7 @@ impl Relay {
         loop {
             let demand =
                 Demand { platforms, model, family: model.and_then(model_family), bound, passed_over: &passed_over };
-            let Pick { seat, tie, note } = self.pick(&demand, place.as_ref())?;
+            let Pick { seat, tie, note } = self.pick_or_fall_back(&demand, place.as_ref())?;
             if !seat.destination.serves(inbound.call.operation) {
                 passed_over.push(seat.account.id.clone());
                 continue;
@@ -166,6 +167,18 @@ impl Relay {
         let is_agreed = with == *account;
         place.with = Some(with);
         is_agreed
+    }
+
+    /// Picks among what the key is bound to; where that is out and the operator lets keys fall back, among all.
+    fn pick_or_fall_back(&self, demand: &Demand<'_>, place: Option<&Place>) -> Result<Pick, NoChoice> {
+        let own = self.pick(demand, place);
+        match own {
+            Err(out) if demand.bound != Bound::Free && self.settings.when_bound_is_out == WhenOut::FallBack => {
+                let pick = self.pick(&Demand { bound: Bound::Free, ..*demand }, place)?;
+                Ok(Pick { note: format!("{}; fallen back: {out}", pick.note), ..pick })
+            }
+            own => own,
+        }
     }
 
     /// The session's account if it may stay there, else the first in the order.
