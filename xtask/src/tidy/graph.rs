@@ -53,7 +53,7 @@ const ROOMS: [Room; 17] = [
     },
     Room {
         name: "admin",
-        may_use: &["domain", "protocol", "accounting", "vault", "store", "journal", "upstream"],
+        may_use: &["domain", "protocol", "scheduling", "accounting", "vault", "store", "journal", "upstream"],
         never: &[ENGINES],
     },
     Room {
