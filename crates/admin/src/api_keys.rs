@@ -257,7 +257,7 @@ async fn changed(
     Ok(key)
 }
 
-fn missing() -> Refusal {
+pub(crate) fn missing() -> Refusal {
     Refusal::missing("API key", PATH)
 }
 

@@ -19,7 +19,7 @@ use credentials::Credentials;
 use domain::{Account, CalendarSchedule, Timestamp};
 use journal::{Delivery, Journal, JournalOptions};
 use prometheus_client::registry::Registry;
-use relay::{Relay, RelayMetrics, RelaySettings};
+use relay::{Relay, RelayMetrics, RelaySettings, WhenOut};
 use scheduling::CooldownRules;
 use std::{sync::Arc, time::Duration};
 use store::{Clock, RecordError, Store, nouns::KeyCheckRecord, records::TypedRecords};
@@ -386,6 +386,7 @@ fn relay_settings(settings: &Settings) -> RelaySettings {
         stall_max: settings.upstream.stall_timeout,
         keepalive_every: settings.relay.keep_alive_every,
         drain_max: settings.relay.drain.time_max,
+        when_bound_is_out: if settings.relay.bound_keys_fall_back { WhenOut::FallBack } else { WhenOut::Refuse },
         sticky_ttl: settings.relay.sticky_ttl,
         drain_tokens_max: u64::from(settings.relay.drain.tokens_max),
         store_grace: settings.store.grace,

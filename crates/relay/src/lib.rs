@@ -44,4 +44,4 @@ pub use body::RelayBody;
 pub use metrics::RelayMetrics;
 pub use relay::{Parts, Relay};
 pub use route::{Call, OwnCall, Route};
-pub use settings::RelaySettings;
+pub use settings::{RelaySettings, WhenOut};

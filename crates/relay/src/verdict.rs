@@ -14,7 +14,7 @@ use protocol::{
     headers::{Body, forwards_response_header},
     openai,
 };
-use scheduling::{Failure, ProviderReset};
+use scheduling::{Failure, ProviderReset, model_family};
 use std::time::Duration;
 use upstream::{Destination, SendError};
 
@@ -36,6 +36,11 @@ const LIMIT_HEADERS: [LimitHeader; 7] = [
     LimitHeader::in_units("x-ratelimit-reset-requests", "x-ratelimit-remaining-requests"),
     LimitHeader::in_units("x-ratelimit-reset-tokens", "x-ratelimit-remaining-tokens"),
 ];
+
+/// The header that says which of a subscription's limits it is: `five_hour`, `seven_day`, or that of one family over seven days.
+const LIMIT_CLAIM: &str = "anthropic-ratelimit-unified-representative-claim";
+/// See [`LIMIT_CLAIM`].
+const FAMILY_CLAIM: &str = "seven_day_";
 
 /// What a client waits at least after a 429: Codex gives up, and Claude Code guesses, where one names no time.
 const RATE_LIMIT_WAIT_MIN: Duration = Duration::from_secs(1);
@@ -103,7 +108,8 @@ pub(crate) fn judge_status(refused: Refused<'_>, now: Timestamp) -> Verdict {
     let status = refused.status.as_u16();
     let kind = kind_of(status, error.as_ref());
     let told = error.as_ref().and_then(|error| error.retry_after);
-    let failure = Failure { kind, status: Some(status), reset: reset(kind, refused.headers, told, now) };
+    let reset = reset(kind, refused.headers, told, now);
+    let failure = Failure { kind, status: Some(status), reset, family: limited_family(refused.headers) };
     let told = match kind {
         FailureKind::Credential | FailureKind::Quota | FailureKind::Broken => in_our_words(kind).into(),
         _ => pass_on(refused, &failure, now),
@@ -113,7 +119,7 @@ pub(crate) fn judge_status(refused: Refused<'_>, now: Timestamp) -> Verdict {
 
 /// Judges a request that the account cannot be asked: another may take it as it is.
 pub(crate) fn judge_inexpressible(error: &Inexpressible) -> Verdict {
-    let failure = Failure { kind: FailureKind::Request, status: None, reset: None };
+    let failure = Failure { kind: FailureKind::Request, status: None, reset: None, family: None };
     let told = Refusal::InvalidRequest(error.to_string()).into();
     Verdict { failure, elsewhere: Elsewhere::MayServe, told }
 }
@@ -133,7 +139,7 @@ pub(crate) fn judge_unsent(error: &Unsent) -> Verdict {
             (FailureKind::Credential, "the account's credential cannot be used")
         }
     };
-    let failure = Failure { kind, status: None, reset: None };
+    let failure = Failure { kind, status: None, reset: None, family: None };
     let told = Refusal::NoAccount { reasons: reason.to_owned(), retry_after: None }.into();
     Verdict { failure, elsewhere: Elsewhere::MayServe, told }
 }
@@ -147,19 +153,19 @@ fn judge_silence(error: &SendError) -> Verdict {
         SendError::Broken(_) => (FailureKind::Broken, Refusal::UpstreamFailed),
         SendError::HeadTimeout => (FailureKind::Timeout, Refusal::UpstreamTimeout),
     };
-    let failure = Failure { kind, status: None, reset: None };
+    let failure = Failure { kind, status: None, reset: None, family: None };
     Verdict { failure, elsewhere: Elsewhere::MayServe, told: refusal.into() }
 }
 
 /// Judges an answer that began with 200 and turned out to be none before its first content.
 pub(crate) fn judge_content(status: StatusCode, kind: FailureKind) -> Verdict {
-    let failure = Failure { kind, status: Some(status.as_u16()), reset: None };
+    let failure = Failure { kind, status: Some(status.as_u16()), reset: None, family: None };
     Verdict { failure, elsewhere: elsewhere(kind), told: in_our_words(kind).into() }
 }
 
 /// Judges an answer that the relay had no memory for: nobody's fault but its own, and paid for already.
 pub(crate) fn judge_no_memory(status: StatusCode) -> Verdict {
-    let failure = Failure { kind: FailureKind::NoAccount, status: Some(status.as_u16()), reset: None };
+    let failure = Failure { kind: FailureKind::NoAccount, status: Some(status.as_u16()), reset: None, family: None };
     let told = Refusal::Busy { retry_after: BUSY_RETRY_AFTER }.into();
     Verdict { failure, elsewhere: Elsewhere::WouldRefuseToo, told }
 }
@@ -222,6 +228,11 @@ fn reset(kind: FailureKind, headers: &HeaderMap, told: Option<Duration>, now: Ti
         }
         _ => retry,
     }
+}
+
+/// The family whose weekly limit a subscription's answer speaks of, `seven_day_opus` → `opus`; none: a limit of all models.
+fn limited_family(headers: &HeaderMap) -> Option<&'static str> {
+    text(headers, LIMIT_CLAIM)?.strip_prefix(FAMILY_CLAIM).and_then(model_family)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -353,6 +364,22 @@ mod tests {
         let body = r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}"#;
         let verdict = judge(400, &[], body);
         assert_eq!((verdict.failure.kind, verdict.elsewhere), (FailureKind::Quota, Elsewhere::MayServe));
+    }
+
+    #[test]
+    fn a_limit_of_one_family_is_known_by_its_claim() {
+        let claims = [
+            ("seven_day_opus", Some("opus")),
+            ("seven_day_sonnet", Some("sonnet")),
+            ("seven_day", None),
+            ("five_hour", None),
+            ("seven_day_", None),
+            ("opus", None),
+        ];
+        for (claim, family) in claims {
+            let headers = [(LIMIT_CLAIM, claim), ("anthropic-ratelimit-unified-reset", "1795427460")];
+            assert_eq!(judge(429, &headers, "{}").failure.family, family, "{claim}");
+        }
     }
 
     #[test]
