@@ -39,7 +39,7 @@ impl AnswerReader {
         }
         let mut fields = Fields::of_body(event.data)?;
         if let Some(error) = fields.take("error") {
-            return Ok(Some(errors::of_openai(error)));
+            return Ok(Some(errors::of_openai(&error)));
         }
         self.begin(&mut fields, out)?;
         for choice in fields.list("choices")? {
