@@ -2,7 +2,7 @@
 
 use crate::standing::Standing as AccountStanding;
 use arc_swap::ArcSwap;
-use domain::{Account, AccountId, Sealed, Timestamp};
+use domain::{Account, AccountId, Platform, Sealed, Timestamp};
 use scheduling::{Candidate, Choice, Demand, Ineligible, NoChoice, eligibility, eligibility::Standing};
 use std::{
     collections::HashMap,
@@ -16,7 +16,7 @@ use store::{
     keyspace::Family,
     records::{Direction, PAGE_MAX, PageQuery, Versioned},
 };
-use upstream::{Destination, Opening};
+use upstream::{Client, Destination, Line};
 use vault::{Keyring, Place};
 
 /// An account that requests can be sent to.
@@ -26,6 +26,8 @@ pub(crate) struct Seat {
     pub(crate) account: Account,
     /// Where its calls go, with the credential.
     pub(crate) destination: Destination,
+    /// The way that they take.
+    pub(crate) line: Line,
     pub(crate) standing: Arc<AccountStanding>,
 }
 
@@ -43,13 +45,14 @@ pub(crate) enum Stay {
 pub(crate) struct Directory {
     store: Store,
     keyring: Arc<Keyring>,
+    client: Client,
     seats: ArcSwap<Vec<Arc<Seat>>>,
     uses: AtomicU64,
 }
 
 impl Directory {
-    pub(crate) fn new(store: Store, keyring: Arc<Keyring>) -> Self {
-        Self { store, keyring, seats: ArcSwap::default(), uses: AtomicU64::new(0) }
+    pub(crate) fn new(store: Store, keyring: Arc<Keyring>, client: Client) -> Self {
+        Self { store, keyring, client, seats: ArcSwap::default(), uses: AtomicU64::new(0) }
     }
 
     /// Chooses a seat and marks its use, so that the next request sees it.
@@ -121,6 +124,15 @@ impl Directory {
         Ok(())
     }
 
+    /// Whether an account of one of `platforms` has a model mapping that names `model`.
+    pub(crate) fn names(&self, platforms: &[Platform], model: &str) -> bool {
+        let names = |account: &Account| {
+            let is_mapped = !account.models.entries().is_empty() && account.models.upstream_name(model).is_some();
+            is_mapped && platforms.contains(&account.platform())
+        };
+        self.seats.load().iter().any(|seat| names(&seat.account))
+    }
+
     /// How many accounts there are.
     pub(crate) fn len(&self) -> usize {
         self.seats.load().len()
@@ -163,8 +175,10 @@ impl Directory {
             return Some(Arc::clone(seat));
         }
         let standing = known.map(|seat| Arc::clone(&seat.standing)).unwrap_or_default();
-        match self.destination(&account) {
-            Ok(destination) => Some(Arc::new(Seat { account, destination, standing })),
+        let former = known.filter(|seat| seat.account.proxy == account.proxy).map(|seat| seat.line.clone());
+        let line = former.map_or_else(|| self.line(&account), Ok);
+        match line.and_then(|line| Ok((line, self.destination(&account)?))) {
+            Ok((line, destination)) => Some(Arc::new(Seat { account, destination, line, standing })),
             Err(reason) => {
                 tracing::error!(account.id = %account.id, reason, "an account cannot be used until its settings are mended");
                 None
@@ -177,11 +191,12 @@ impl Directory {
             let place = Place { family: account.family().name(), id: account.id.as_str(), field };
             self.keyring.open(place, sealed).map_err(|error| error.to_string())
         };
-        let destination = Destination::new(&account.settings, &open).map_err(|error| error.to_string())?;
-        match destination.opening() {
-            Opening::Header(_) | Opening::InTurn(_) => Ok(destination),
-            Opening::OAuth => Err("accounts that sign in by OAuth are not served yet".to_owned()),
-            Opening::AwsSignature { .. } => Err("accounts that sign their requests are not served yet".to_owned()),
-        }
+        Destination::new(&account.settings, &open).map_err(|error| error.to_string())
+    }
+
+    /// A line of the account's own. What it cannot be made of closes the account: nothing goes beside a proxy.
+    fn line(&self, account: &Account) -> Result<Line, String> {
+        let proxy = credentials::proxy_of(account, &self.keyring)?;
+        Ok(self.client.line(proxy.as_ref()))
     }
 }

@@ -20,6 +20,7 @@ mod keys;
 mod meter;
 pub mod metrics;
 mod model_list;
+mod opening;
 mod outgoing;
 mod own;
 mod pipeline;

@@ -151,7 +151,7 @@ impl Metered {
         let mut last = last;
         if let Some(kind) = failure {
             attempt.blame(&Failure { kind, status: None, reset: None });
-            if attempt.seat.destination.is_told_by(&last) {
+            if !stream.speaks_client_s_dialect() || attempt.seat.destination.is_told_by(&last) {
                 last = stream.last_words(&in_our_words(kind), &self.id);
             }
         }

@@ -5,7 +5,7 @@ use crate::{
     affinity::Known,
     directory::{Seat, Stay},
     relay::Relay,
-    serve::platforms,
+    serve::{Passage, platforms},
 };
 use domain::{AccountId, Platform};
 use protocol::Operation;
@@ -119,7 +119,7 @@ impl Relay {
             let demand =
                 Demand { platforms, model, family: model.and_then(model_family), bound, passed_over: &passed_over };
             let Pick { seat, tie, note } = self.pick(&demand, place.as_ref())?;
-            if !seat.destination.serves(inbound.call.operation) {
+            if Passage::to(&seat.destination, inbound.call.operation).is_none() {
                 passed_over.push(seat.account.id.clone());
                 continue;
             }

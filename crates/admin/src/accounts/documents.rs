@@ -61,8 +61,8 @@ pub(crate) struct AccountDocument {
     #[serde(default)]
     #[schema(value_type = Option<Instant>)]
     expires_at: Patch<Instant>,
-    /// The proxy that its calls take: `http`, `https`, `socks5` or `socks5h`, with `user:password@` where it asks for them, host and
-    /// port. It is replaced as a whole. `null`: calls go directly.
+    /// The proxy that its calls take: `http`, `https`, `socks5` or `socks5h`, with `user:password@` where it asks for them, and host;
+    /// ports that are not given are 80, 443 and 1080. It is replaced as a whole. `null`: calls go directly.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = Password, min_length = 1, max_length = 2048,
         pattern = "^(http|https|socks5|socks5h)://", example = "socks5h://relay:secret@proxy.example:1080")]

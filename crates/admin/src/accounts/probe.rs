@@ -22,9 +22,10 @@ use domain::{
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use question::Question;
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
-use upstream::{Destination, SendError, UpstreamBody, client::Parts};
+use upstream::{Destination, Line, Proxy, SendError, UpstreamBody, client::Parts};
 use utoipa::ToSchema;
 
 /// What is read of an answer, in bytes: an answer of a few tokens, or an error's text.
@@ -81,14 +82,15 @@ pub(crate) async fn test(
     let destination = destination(&plane, &account)?;
     let dialect = order.dialect.map(|word| word.0);
     let question = Question::choose(&account, &destination, order.model.as_deref(), dialect)?;
-    let request = question.request(&destination)?;
+    let request = question.request(&destination, plane.now())?;
+    let line = line(&plane, &account)?;
     let attempt = begin(&plane, &account, &question, &caller, &visitor);
     let opened = plane.given.books.open(&attempt).await.map_err(|error| {
         let message = "The relay's journal takes no record at present; try again in a moment.";
         tracing::warn!(%error, "an account test was not begun");
         Refusal::new(RefusalType::Unavailable, message)
     })?;
-    let answer = ask(request, &destination, &plane.given.upstream).await;
+    let answer = ask(request, &destination, &line).await;
     let attempt = answer.end(attempt, &plane);
     let report = Report {
         ok: attempt.outcome == Outcome::Completed,
@@ -113,8 +115,16 @@ fn destination(plane: &Plane, account: &Account) -> Result<Destination, Refusal>
     Destination::new(&account.settings, &open).map_err(Refusal::internal)
 }
 
-async fn ask(request: Request<Parts>, destination: &Destination, client: &upstream::Client) -> Answer {
-    match client.send(request).await {
+/// The way that the account's calls take: through its proxy, if it has one, and never beside it.
+fn line(plane: &Plane, account: &Account) -> Result<Line, Refusal> {
+    let open = |sealed| credential::open(&plane.given.keyring, account.platform(), &account.id, "proxy", sealed);
+    let url = account.proxy.as_ref().map(open).transpose().map_err(Refusal::internal)?;
+    let proxy = url.map(|url| url.expose_secret().parse::<Proxy>()).transpose().map_err(Refusal::internal)?;
+    Ok(plane.given.upstream.line(proxy.as_ref()))
+}
+
+async fn ask(request: Request<Parts>, destination: &Destination, line: &Line) -> Answer {
+    match line.send(request).await {
         Err(error) => Answer::of_failure(&error),
         Ok(response) => {
             let (head, body) = response.into_parts();

@@ -130,7 +130,7 @@ async fn what_cannot_be_an_account_is_refused_field_by_field() {
         ("messages_path", json!("v1/messages")),
         ("auth", json!("basic")),
         ("daily_quota", json!(5)),
-        ("proxy", json!("http://p")),
+        ("proxy", json!("http://p/x")),
     ] {
         let refused = operator.post(PATH, with(field, value.clone())).await;
         assert_eq!(refused.refusal(), ("unprocessable", vec![field]), "{value}");

@@ -287,7 +287,7 @@ async fn a_field_that_is_malformed_is_named() {
         ("droid", "api_keys", json!("k")),
         ("claude", "proxy", json!("proxy.example:1080")),
         ("claude", "proxy", json!("socks4://proxy.example:1080")),
-        ("claude", "proxy", json!("http://proxy.example")),
+        ("claude", "proxy", json!("http://proxy.example/path")),
     ] {
         let mut document = of(platform);
         document[field] = value.clone();
@@ -400,7 +400,7 @@ async fn a_proxy_is_replaced_as_a_whole_and_taken_away() {
     let path = path_of(&account);
     let changed = operator.patch(&path, json!({"proxy": "http://other.example:3128/"})).await.expect(200);
     assert_eq!(changed["proxy"], json!({"url": "http://other.example:3128", "password_set": false}));
-    assert_eq!(opened(&plane, &account).await, [("proxy", "http://other.example:3128".to_owned())]);
+    assert_eq!(opened(&plane, &account).await, [("proxy", "http://other.example:3128/".to_owned())]);
     assert_eq!(operator.patch(&path, json!({"name": "m"})).await.expect(200)["proxy"], changed["proxy"]);
     let none = operator.patch(&path, json!({"proxy": null})).await.expect(200);
     assert_eq!((&none["proxy"], &none["secrets"]), (&Value::Null, &json!([])));

@@ -73,91 +73,119 @@ async fn test(plane: &Plane, mut document: Value, base_url: &str, order: Value) 
     operator.post(&path, order).await.expect(200)
 }
 
-/// Account, order, first line, header that opens it, body, dialect in the books.
-fn questions() -> Vec<(Value, Value, &'static str, &'static str, Value, &'static str)> {
-    let hi = json!([{"role": "user", "content": "Hi"}]);
-    let droid = json!({"platform": "droid", "api_keys": ["k-1", "k-2"]});
-    let azure =
-        |version: Value| json!({"platform": "azure-openai", "api_key": "k", "deployment": "d", "api_version": version});
+/// An account, what is ordered, and what is asked then.
+struct Case {
+    account: Value,
+    order: Value,
+    first_line: &'static str,
+    /// The header that opens the account.
+    opening: &'static str,
+    body: Value,
+    /// The dialect in the books.
+    dialect: &'static str,
+}
+
+/// A question in the Messages dialect.
+fn message(model: &str) -> Value {
+    json!({"model": model, "max_tokens": 1, "messages": [{"role": "user", "content": "Hi"}]})
+}
+
+/// A question in the dialect of Chat Completions.
+fn chat(model: &str) -> Value {
+    json!({"model": model, "max_completion_tokens": 256, "messages": [{"role": "user", "content": "Hi"}]})
+}
+
+/// A question in the Responses dialect.
+fn responses(model: &str) -> Value {
+    json!({"model": model, "max_output_tokens": 16, "store": false, "input": "Hi"})
+}
+
+fn cases() -> Vec<Case> {
+    let openai = |models: Value| json!({"platform": "openai-responses", "api_key": "k", "models": models});
     vec![
-        (
-            json!({"platform": "gemini", "api_key": "k"}),
-            json!({}),
-            "POST /v1beta/models/gemini-flash-latest:generateContent HTTP/1.1",
-            "x-goog-api-key: k",
-            json!({"contents": [{"role": "user", "parts": [{"text": "Hi"}]}], "generationConfig": {"maxOutputTokens": 1}}),
-            "gemini",
-        ),
-        (
-            json!({"platform": "openai-responses", "api_key": "k", "models": {"gpt-5": "deep-1"}}),
-            json!({}),
-            "POST /v1/responses HTTP/1.1",
-            "authorization: bearer k",
-            json!({"model": "deep-1", "max_output_tokens": 16, "store": false, "input": "Hi"}),
-            "openai-responses",
-        ),
-        (
-            json!({"platform": "openai-responses", "api_key": "k"}),
-            json!({"dialect": "openai-chat", "model": "m"}),
-            "POST /v1/chat/completions HTTP/1.1",
-            "authorization: bearer k",
-            json!({"model": "m", "max_completion_tokens": 256, "messages": hi}),
-            "openai-chat",
-        ),
-        (
-            azure(json!("2024-10-21")),
-            json!({"model": "gpt-5"}),
-            "POST /openai/deployments/d/chat/completions?api-version=2024-10-21 HTTP/1.1",
-            "api-key: k",
-            json!({"model": "d", "max_completion_tokens": 256, "messages": hi}),
-            "openai-chat",
-        ),
-        (
-            azure(Value::Null),
-            json!({"dialect": "openai-responses"}),
-            "POST /openai/v1/responses HTTP/1.1",
-            "api-key: k",
-            json!({"model": "d", "max_output_tokens": 16, "store": false, "input": "Hi"}),
-            "openai-responses",
-        ),
-        (
-            json!({"platform": "bedrock", "access": "bearer_token", "region": "us-east-1", "bearer_token": "k"}),
-            json!({"model": "us.anthropic.claude-haiku-4-5-20251001-v1:0"}),
-            "POST /model/us.anthropic.claude-haiku-4-5-20251001-v1%3A0/invoke HTTP/1.1",
-            "authorization: bearer k",
-            json!({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 1, "messages": hi}),
-            "anthropic",
-        ),
-        (
-            droid.clone(),
-            json!({}),
-            "POST /a/v1/messages HTTP/1.1",
-            "authorization: bearer k-1",
-            json!({"model": "claude-haiku-4-5", "max_tokens": 1, "messages": hi}),
-            "anthropic",
-        ),
-        (
-            droid.clone(),
-            json!({"model": "gpt-5"}),
-            "POST /o/v1/responses HTTP/1.1",
-            "authorization: bearer k-1",
-            json!({"model": "gpt-5", "max_output_tokens": 16, "store": false, "input": "Hi"}),
-            "openai-responses",
-        ),
-        (
-            droid,
-            json!({"model": "glm-5"}),
-            "POST /o/v1/chat/completions HTTP/1.1",
-            "authorization: bearer k-1",
-            json!({"model": "glm-5", "max_completion_tokens": 256, "messages": hi}),
-            "openai-chat",
-        ),
+        Case {
+            account: json!({"platform": "gemini", "api_key": "k"}),
+            order: json!({}),
+            first_line: "POST /v1beta/models/gemini-flash-latest:generateContent HTTP/1.1",
+            opening: "x-goog-api-key: k",
+            body: json!({"contents": [{"role": "user", "parts": [{"text": "Hi"}]}], "generationConfig": {"maxOutputTokens": 1}}),
+            dialect: "gemini",
+        },
+        Case {
+            account: openai(json!({"gpt-5": "deep-1"})),
+            order: json!({}),
+            first_line: "POST /v1/responses HTTP/1.1",
+            opening: "authorization: bearer k",
+            body: responses("deep-1"),
+            dialect: "openai-responses",
+        },
+        Case {
+            account: openai(Value::Null),
+            order: json!({"dialect": "openai-chat", "model": "m"}),
+            first_line: "POST /v1/chat/completions HTTP/1.1",
+            opening: "authorization: bearer k",
+            body: chat("m"),
+            dialect: "openai-chat",
+        },
+        Case {
+            account: json!({"platform": "bedrock", "access": "bearer_token", "region": "us-east-1", "bearer_token": "k"}),
+            order: json!({"model": "us.anthropic.claude-haiku-4-5-20251001-v1:0"}),
+            first_line: "POST /model/us.anthropic.claude-haiku-4-5-20251001-v1%3A0/invoke HTTP/1.1",
+            opening: "authorization: bearer k",
+            body: json!({"anthropic_version": "bedrock-2023-05-31", "max_tokens": 1,
+                "messages": [{"role": "user", "content": "Hi"}]}),
+            dialect: "anthropic",
+        },
+    ]
+    .into_iter()
+    .chain(cases_of_azure())
+    .chain(cases_of_droid())
+    .collect()
+}
+
+fn cases_of_azure() -> [Case; 2] {
+    let account =
+        |version: Value| json!({"platform": "azure-openai", "api_key": "k", "deployment": "d", "api_version": version});
+    let opening = "api-key: k";
+    [
+        Case {
+            account: account(json!("2024-10-21")),
+            order: json!({"model": "gpt-5"}),
+            first_line: "POST /openai/deployments/d/chat/completions?api-version=2024-10-21 HTTP/1.1",
+            opening,
+            body: chat("d"),
+            dialect: "openai-chat",
+        },
+        Case {
+            account: account(Value::Null),
+            order: json!({"dialect": "openai-responses"}),
+            first_line: "POST /openai/v1/responses HTTP/1.1",
+            opening,
+            body: responses("d"),
+            dialect: "openai-responses",
+        },
+    ]
+}
+
+fn cases_of_droid() -> [Case; 3] {
+    let case = |order, first_line, body, dialect| Case {
+        account: json!({"platform": "droid", "api_keys": ["k-1", "k-2"]}),
+        order,
+        first_line,
+        opening: "authorization: bearer k-1",
+        body,
+        dialect,
+    };
+    [
+        case(json!({}), "POST /a/v1/messages HTTP/1.1", message("claude-haiku-4-5"), "anthropic"),
+        case(json!({"model": "gpt-5"}), "POST /o/v1/responses HTTP/1.1", responses("gpt-5"), "openai-responses"),
+        case(json!({"model": "glm-5"}), "POST /o/v1/chat/completions HTTP/1.1", chat("glm-5"), "openai-chat"),
     ]
 }
 
 #[tokio::test]
 async fn each_platform_is_asked_in_its_own_dialect_where_its_models_are() {
-    for (account, order, first_line, opening, body, dialect) in questions() {
+    for Case { account, order, first_line, opening, body, dialect } in cases() {
         let plane = Plane::new().await;
         let (base_url, served) = provider("200 OK", "{}");
         let report = test(&plane, account, &base_url, order).await;
@@ -172,6 +200,20 @@ async fn each_platform_is_asked_in_its_own_dialect_where_its_models_are() {
         assert_eq!((&record["kind"], &record["dialect"]), (&json!("account_test"), &json!(dialect)));
         assert_eq!(record["upstream_request_id"], "theirs");
     }
+}
+
+#[tokio::test]
+async fn an_access_key_of_aws_signs_and_is_not_sent() {
+    let plane = Plane::new().await;
+    let (base_url, served) = provider("200 OK", "{}");
+    let document = json!({"platform": "bedrock", "region": "eu-central-1", "access_key_id": "AKIAIOSFODNN7EXAMPLE",
+        "secret_access_key": "hidden-secret", "session_token": "the-token"});
+    let report = test(&plane, document, &base_url, json!({"model": "m"})).await;
+    assert_eq!(report["ok"], json!(true), "{report}");
+    let head = served.join().expect("was asked").head;
+    let signature = "authorization: aws4-hmac-sha256 credential=akiaiosfodnn7example/20261123/eu-central-1/bedrock/";
+    assert!(head.contains(signature) && head.contains("x-amz-security-token: the-token"), "{head}");
+    assert!(!head.contains("hidden"), "{head}");
 }
 
 #[tokio::test]
@@ -200,7 +242,7 @@ async fn an_account_that_cannot_be_tested_says_why_and_nobody_is_asked() {
     let signed = json!({"platform": "bedrock", "name": "n", "access": "environment", "region": "us-east-1"});
     let oauth = |platform: &str| json!({"platform": platform, "name": "n", "access": "oauth"});
     for (document, why) in [
-        (signed, "are signed"),
+        (signed, "environment"),
         (oauth("claude"), "OAuth"),
         (oauth("openai"), "OAuth"),
         (oauth("gemini"), "OAuth"),
@@ -225,4 +267,17 @@ async fn an_account_is_asked_only_in_dialects_that_its_api_has() {
     let refused = operator.post(&path, json!({"dialect": "anthropic"})).await;
     assert_eq!(refused.refusal(), ("unprocessable", vec!["dialect"]));
     assert!(refused.body.to_string().contains("write gemini"), "{}", refused.body);
+}
+
+#[tokio::test]
+async fn a_test_goes_through_the_account_s_proxy_and_never_beside_it() {
+    let plane = Plane::new().await;
+    let (base_url, _untouched) = provider("200 OK", "{}");
+    let nobody = testkit::upstream::refused_base_url().await.expect("a port");
+    let proxy = nobody.replace("http://", "socks5h://relay:hidden-pass@");
+    let document = json!({"platform": "gemini", "api_key": "k", "proxy": proxy});
+    let report = test(&plane, document, &base_url, json!({})).await;
+    assert_eq!((&report["ok"], &report["status"]), (&json!(false), &Value::Null));
+    let message = report["message"].as_str().expect("a text");
+    assert!(message.contains("proxy") && !message.contains("hidden"), "{message}");
 }

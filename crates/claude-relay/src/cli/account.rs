@@ -102,6 +102,9 @@ enum AccountCommand {
         /// The model to ask
         #[arg(long, value_name = "MODEL")]
         model: Option<String>,
+        /// In which of its dialects: anthropic, openai-chat, openai-responses, gemini
+        #[arg(long, value_name = "DIALECT")]
+        dialect: Option<String>,
     },
 }
 
@@ -206,11 +209,15 @@ pub(crate) async fn run(args: &AccountArgs, desk: &Desk) -> Result<Verdict, Comm
             let (path, _) = ACCOUNTS.find(&desk.api, account).await?;
             desk.show(&desk.api.send(Call::new(Method::POST, format!("{path}/reset"))).await?)?;
         }
+        AccountCommand::Test { account, model, dialect } => {
+            let mut order = Draft::default();
+            order.put("model", model.as_deref()).put("dialect", dialect.as_deref());
+            return test(desk, account, order).await;
+        }
         AccountCommand::Unstick { sessions } => {
             let path = sessions.path(desk).await?;
             desk.show(&desk.api.send(Call::new(Method::DELETE, path)).await?)?;
         }
-        AccountCommand::Test { account, model } => return test(desk, account, model.as_deref()).await,
     }
     Ok(Verdict::Fine)
 }
@@ -291,10 +298,8 @@ pub(crate) fn reasons(account: &Value) -> String {
     reasons.map(figures::text).collect::<Vec<_>>().join("; ")
 }
 
-async fn test(desk: &Desk, account: &str, model: Option<&str>) -> Result<Verdict, CommandError> {
+async fn test(desk: &Desk, account: &str, order: Draft) -> Result<Verdict, CommandError> {
     let (path, _) = ACCOUNTS.find(&desk.api, account).await?;
-    let mut order = Draft::default();
-    order.put("model", model);
     let call = Call::new(Method::POST, format!("{path}/test")).body(order.into_document());
     let answer = desk.api.send(call).await?;
     desk.show(&answer)?;

@@ -4,11 +4,11 @@ use crate::{
     refusal::{Fault, Refusal, RefusalType},
     texts,
 };
-use domain::{Account, Dialect, Platform};
+use domain::{Account, Dialect, Platform, Timestamp};
 use http::{HeaderValue, Method, Request, header};
 use protocol::Operation;
 use serde_json::{Value, json};
-use upstream::{Call, Destination, Envelope, Opening, client::Parts, destination::HeaderPair};
+use upstream::{AwsKeys, Call, Destination, Envelope, Opening, client::Parts};
 
 /// The version of Anthropic's API that the question is written for.
 const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
@@ -64,13 +64,12 @@ impl Question {
         Err(fault("dialect", format!("is none in which this account is asked; write {spoken}").into()))
     }
 
-    /// The request, as it goes to the account's provider.
+    /// The request, as it goes to the account's provider; one that has to be signed is signed at `now`.
     ///
     /// # Errors
     ///
     /// When the account cannot be opened by what is stored of it alone, or no URL can be made.
-    pub(super) fn request(&self, destination: &Destination) -> Result<Request<Parts>, Refusal> {
-        let (name, value) = opening(destination)?;
+    pub(super) fn request(&self, destination: &Destination, now: Timestamp) -> Result<Request<Parts>, Refusal> {
         let call = Call { operation: self.operation, model: &self.model, streamed: false, version: None, query: None };
         let body = self.body(destination.envelope());
         let mut request = Request::builder()
@@ -88,7 +87,7 @@ impl Question {
         for (name, value) in destination.required_headers() {
             request.headers_mut().insert(name, value.clone());
         }
-        request.headers_mut().insert(name, value);
+        open(&mut request, destination.opening(), now)?;
         Ok(request)
     }
 
@@ -112,15 +111,27 @@ impl Question {
     }
 }
 
-/// The header that opens the account.
-fn opening(destination: &Destination) -> Result<HeaderPair, Refusal> {
+/// Puts into `request` what opens the account.
+fn open(request: &mut Request<Parts>, opening: &Opening, now: Timestamp) -> Result<(), Refusal> {
     let cannot = |why: &str| Refusal::new(RefusalType::Conflict, format!("This account cannot be tested: {why}."));
-    match destination.opening() {
-        Opening::Header(pair) => Ok(pair.clone()),
-        Opening::InTurn(pairs) => Ok(pairs.next().clone()),
-        Opening::OAuth => Err(cannot("this version tests none that is signed in to by OAuth")),
-        Opening::AwsSignature { .. } => Err(cannot("this version tests none whose requests are signed")),
-    }
+    let (name, value) = match opening {
+        Opening::Header(pair) => pair,
+        Opening::InTurn(pairs) => pairs.next(),
+        Opening::AwsSignature { region, key: Some(key) } => {
+            let keys = AwsKeys {
+                access_key_id: key.access_key_id.clone(),
+                secret_access_key: key.secret_access_key.clone(),
+                session_token: key.session_token.clone(),
+            };
+            return upstream::sign(request, &keys, region, now).map_err(Refusal::internal);
+        }
+        Opening::AwsSignature { key: None, .. } => {
+            return Err(cannot("this version tests none whose key comes from the relay's environment"));
+        }
+        Opening::OAuth => return Err(cannot("this version tests none that is signed in to by OAuth")),
+    };
+    request.headers_mut().insert(name.clone(), value.clone());
+    Ok(())
 }
 
 /// The first model that the account maps, else a small one.
@@ -141,10 +152,9 @@ fn usual_dialect(platform: Platform, model: &str) -> Dialect {
         Platform::Claude | Platform::ClaudeConsole | Platform::Ccr | Platform::Bedrock => Dialect::Anthropic,
         Platform::Gemini => Dialect::Gemini,
         Platform::OpenAi | Platform::OpenAiResponses => Dialect::OpenAiResponses,
-        // Every version of Azure's API has it.
-        Platform::AzureOpenAi => Dialect::OpenAiChat,
         Platform::Droid if model.contains("claude") => Dialect::Anthropic,
         Platform::Droid if model.contains("gpt") => Dialect::OpenAiResponses,
-        Platform::Droid => Dialect::OpenAiChat,
+        // Every version of Azure's API has it, and so have all models of Droid that are of others.
+        Platform::AzureOpenAi | Platform::Droid => Dialect::OpenAiChat,
     }
 }

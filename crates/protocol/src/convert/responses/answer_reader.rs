@@ -159,9 +159,7 @@ fn seal(item: &mut Fields<'_>, out: &mut Vec<Piece<'_>>) -> Result<(), Fault> {
 }
 
 fn end<'e>(response: &mut Fields<'e>, out: &mut Vec<Piece<'e>>) -> Result<(), Fault> {
-    if let Some(usage) = response.object("usage")? {
-        out.push(Piece::Usage(read_usage(usage)?));
-    }
+    out.push(Piece::Usage(read_usage(response.counts("usage"))));
     let reason = match response.object("incomplete_details")? {
         Some(mut details) => details.text("reason")?,
         None => None,
@@ -177,16 +175,10 @@ fn end<'e>(response: &mut Fields<'e>, out: &mut Vec<Piece<'e>>) -> Result<(), Fa
 }
 
 /// In this dialect the input includes what is cached.
-fn read_usage(mut fields: Fields<'_>) -> Result<Usage, Fault> {
-    let input = fields.count("input_tokens")?;
-    let (mut cache_read, mut cache_write, mut thinking) = (None, None, None);
-    if let Some(mut details) = fields.object("input_tokens_details")? {
-        cache_read = details.count("cached_tokens")?;
-        cache_write = details.count("cache_write_tokens")?;
-    }
-    if let Some(mut details) = fields.object("output_tokens_details")? {
-        thinking = details.count("reasoning_tokens")?;
-    }
-    let usage = Usage::of_whole_input(input, cache_read, cache_write);
-    Ok(Usage { output: fields.count("output_tokens")?, thinking, ..usage })
+fn read_usage(mut usage: Fields<'_>) -> Usage {
+    let mut input = usage.counts("input_tokens_details");
+    let (cache_read, cache_write) = (input.tokens("cached_tokens"), input.tokens("cache_write_tokens"));
+    let thinking = usage.counts("output_tokens_details").tokens("reasoning_tokens");
+    let disjoint = Usage::of_whole_input(usage.tokens("input_tokens"), cache_read, cache_write);
+    Usage { output: usage.tokens("output_tokens"), thinking, ..disjoint }
 }
