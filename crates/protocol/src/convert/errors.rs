@@ -4,7 +4,7 @@ use super::fields::{Field, Fields};
 use crate::{answer::UpstreamError, gemini, openai};
 
 /// Reads OpenAI's `{message, type, code}`. What cannot be read is an error without words: the stream has failed anyway.
-pub(super) fn of_openai(error: Field<'_>) -> UpstreamError {
+pub(super) fn of_openai(error: &Field<'_>) -> UpstreamError {
     openai::told_error(error.raw.get().as_bytes()).unwrap_or(UpstreamError::UNTOLD)
 }
 
@@ -16,6 +16,6 @@ pub(super) fn of_openai_fields(mut fields: Fields<'_>) -> UpstreamError {
 }
 
 /// Reads Google's `{code, message, status}`.
-pub(super) fn of_google(error: Field<'_>) -> UpstreamError {
+pub(super) fn of_google(error: &Field<'_>) -> UpstreamError {
     gemini::told_error(error.raw.get().as_bytes()).unwrap_or(UpstreamError::UNTOLD)
 }

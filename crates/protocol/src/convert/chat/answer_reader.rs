@@ -39,7 +39,7 @@ impl AnswerReader {
         }
         let mut fields = Fields::of_body(event.data)?;
         if let Some(error) = fields.take("error") {
-            return Ok(Some(errors::of_openai(error)));
+            return Ok(Some(errors::of_openai(&error)));
         }
         let choices = fields.list("choices")?;
         // Azure sends a chunk first that says nothing of the answer, not even its id.

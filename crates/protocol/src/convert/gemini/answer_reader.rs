@@ -53,7 +53,7 @@ impl AnswerReader {
     fn answer<'e>(&mut self, body: &'e [u8], out: &mut Vec<Piece<'e>>) -> Result<Option<UpstreamError>, Fault> {
         let mut fields = Fields::of_body(body)?;
         if let Some(error) = fields.take("error") {
-            return Ok(Some(errors::of_google(error)));
+            return Ok(Some(errors::of_google(&error)));
         }
         let candidates = fields.list("candidates")?;
         let blocked = match fields.object("promptFeedback")? {

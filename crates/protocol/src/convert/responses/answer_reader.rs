@@ -53,12 +53,16 @@ impl AnswerReader {
             }
             "response.failed" => {
                 let mut response = fields.required("response")?.object()?;
-                return Ok(Some(response.take("error").map_or(UpstreamError::UNTOLD, errors::of_openai)));
+                return Ok(Some(
+                    response.take("error").map_or(UpstreamError::UNTOLD, |error| errors::of_openai(&error)),
+                ));
             }
             "error" => {
                 // The error's members stand beside the type, and with some upstreams in an object of their own.
                 return Ok(Some(
-                    fields.take("error").map_or_else(|| errors::of_openai_fields(fields), errors::of_openai),
+                    fields
+                        .take("error")
+                        .map_or_else(|| errors::of_openai_fields(fields), |error| errors::of_openai(&error)),
                 ));
             }
             // Edges of parts, whole texts again, keep-alives, and whatever is added later.
