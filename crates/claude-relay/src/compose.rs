@@ -175,7 +175,7 @@ async fn start_relay(
         journal: shared.journal.clone(),
         client: shared.client.clone(),
         credentials: shared.credentials.clone(),
-        aws: Arc::new(AwsChain::new(&shared.client, AwsVariables::read(|name| std::env::var(name).ok()))),
+        aws: Arc::new(AwsChain::new(&shared.client, aws_variables())),
         clock: Arc::clone(&shared.clock),
         keyring: Arc::clone(&shared.keyring),
         prices: Arc::clone(&shared.prices),
@@ -184,6 +184,12 @@ async fn start_relay(
         metrics: Arc::new(RelayMetrics::new(registry)),
     };
     Ok(Relay::start(parts).await?)
+}
+
+/// AWS's own variables, for accounts that use what the environment gives: the names are AWS's, and so is their meaning.
+#[expect(clippy::disallowed_methods, reason = "no settings of the relay: what AWS's programs read on this machine")]
+fn aws_variables() -> AwsVariables {
+    AwsVariables::read(|name| std::env::var(name).ok())
 }
 
 fn open_credentials(store: &Store, clock: &Arc<dyn Clock>, keyring: &Arc<Keyring>, client: &Client) -> Credentials {

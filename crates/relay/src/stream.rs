@@ -312,7 +312,7 @@ impl Frames {
             };
             let mut events = Vec::new();
             match self.decoder.push(&piece, &mut events) {
-                Ok(()) if events.is_empty() => continue,
+                Ok(()) if events.is_empty() => {}
                 Ok(()) => return Poll::Ready(Some(Ok(events.into()))),
                 Err(StreamFault::Refused(error)) => {
                     self.has_failed = true;

@@ -90,7 +90,7 @@ impl OAuthClientDocument {
     ) -> Result<OAuthClient, Refusal> {
         let mut faults = Faults::default();
         let mut endpoint = |name: &'static str, text: Option<&String>| {
-            faults.check(name, text.map(|text| endpoint(text).map(Some)).unwrap_or(Ok(None)))
+            faults.check(name, text.map_or(Ok(None), |text| endpoint(text).map(Some)))
         };
         let authorize_url = endpoint("authorize_url", self.authorize_url.as_ref());
         let device_url = endpoint("device_url", self.device_url.as_ref());
