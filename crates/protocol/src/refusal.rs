@@ -38,6 +38,9 @@ pub enum Refusal {
         /// The methods that there are, as the `Allow` header wants them (RFC 9110, 10.2.1).
         allow: &'static str,
     },
+    /// The client asks for a WebSocket where there is HTTP alone. Codex takes this for the sign to go on over HTTP at once; at any
+    /// other answer it tries for some seconds more.
+    NoWebSocket,
     /// The body is too large.
     TooLarge {
         /// The largest body there may be, in bytes, after decompression.
@@ -118,6 +121,10 @@ impl Refusal {
         if let Self::MethodNotAllowed { allow } = self {
             headers.push(("allow", (*allow).to_owned()));
         }
+        if *self == Self::NoWebSocket {
+            // Which protocol is spoken instead (RFC 9110, 15.5.22).
+            headers.push(("upgrade", "HTTP/1.1".to_owned()));
+        }
         if !self.another_try_may_help() {
             // Without it Claude Code repeats a 401 for three minutes.
             headers.push(("x-should-retry", "false".to_owned()));
@@ -155,6 +162,7 @@ impl Refusal {
             Self::RequestTimeout => 408,
             Self::TooLarge { .. } => 413,
             Self::UnsupportedEncoding => 415,
+            Self::NoWebSocket => 426,
             Self::TooManyGuesses { .. } | Self::RateLimited { .. } => 429,
             Self::Internal => 500,
             Self::UpstreamRefused { status, .. } => *status,
@@ -191,6 +199,7 @@ impl Refusal {
                 "There is nothing at this path. Check the base URL that your client is set up with.".into()
             }
             Self::MethodNotAllowed { allow } => format!("This path takes {allow} only.").into(),
+            Self::NoWebSocket => "There is no WebSocket at this path. Send the request over HTTP.".into(),
             Self::TooLarge { limit_bytes } => {
                 format!("The request is larger than {limit_bytes} bytes. Shorten the conversation or its attachments.")
                     .into()
@@ -241,6 +250,7 @@ impl Refusal {
             | Self::ModelNotAllowed(_)
             | Self::NotFound
             | Self::MethodNotAllowed { .. }
+            | Self::NoWebSocket
             | Self::TooLarge { .. }
             | Self::UnsupportedEncoding => false,
             Self::RequestTimeout

@@ -40,6 +40,7 @@ impl Relay {
                 response
             }
             Route::Nowhere => self.refuse(&id, Dialect::Anthropic, Refusal::NotFound.into()),
+            Route::WebSocket(dialect) => self.refuse(&id, dialect, Refusal::NoWebSocket.into()),
             Route::WrongMethod { allow } => {
                 self.refuse(&id, Dialect::Anthropic, Refusal::MethodNotAllowed { allow }.into())
             }

@@ -3,7 +3,7 @@
 mod table;
 
 use domain::{Dialect, Service};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, header::UPGRADE};
 use protocol::{Operation, PathModel};
 use table::{MOUNTS, Mount};
 
@@ -18,6 +18,8 @@ pub enum Route {
     Own(OwnCall),
     /// A path that nobody serves.
     Nowhere,
+    /// A call that a client wants to make over a WebSocket.
+    WebSocket(Dialect),
     /// One of these paths with another method.
     WrongMethod {
         /// The methods that there are.
@@ -55,7 +57,14 @@ impl Route {
     pub fn of(method: &Method, path: &str, query: Option<&str>, headers: &HeaderMap) -> Option<Self> {
         let below = |mount: &'static Mount| Some((mount, path.strip_prefix(mount.prefix)?));
         let found = MOUNTS.iter().filter_map(below).find_map(|(mount, rest)| mount.find(rest))?;
-        Some(found.answer(method, || list_dialect(query, headers)))
+        let wants_websocket =
+            || headers.get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"));
+        Some(match found.answer(method, || list_dialect(query, headers)) {
+            Route::WrongMethod { allow: "POST" } if method == Method::GET && wants_websocket() => {
+                Self::WebSocket(Dialect::OpenAiResponses)
+            }
+            route => route,
+        })
     }
 }
 

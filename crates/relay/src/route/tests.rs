@@ -106,6 +106,17 @@ fn a_list_of_models_comes_in_the_client_s_dialect() {
 }
 
 #[test]
+fn a_client_that_asks_for_a_websocket_is_told_that_there_is_none() {
+    let asks = |path: &str, upgrade: &'static str| {
+        let headers = HeaderMap::from_iter([(UPGRADE, http::HeaderValue::from_static(upgrade))]);
+        Route::of(&Method::GET, path, None, &headers)
+    };
+    assert_eq!(asks("/v1/responses", "WebSocket"), Some(Route::WebSocket(Dialect::OpenAiResponses)));
+    assert_eq!(asks("/openai/responses", "websocket"), Some(Route::WebSocket(Dialect::OpenAiResponses)));
+    assert_eq!(asks("/v1/responses", "h2c"), Some(Route::WrongMethod { allow: "POST" }));
+}
+
+#[test]
 fn other_paths_are_not_the_data_plane_s() {
     for path in ["/admin/session", "/health", "/v1/messages/", "/apiv1/messages", "/api/api/v1/messages", "/droid/v1"] {
         assert_eq!(at("GET", path), None, "{path}");
