@@ -7,6 +7,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
+use protocol::bedrock::StreamEncoder;
 use std::{
     convert::Infallible,
     pin::Pin,
@@ -14,7 +15,11 @@ use std::{
 };
 
 /// The body of an answer. It never fails: a failure is an event in the client's dialect.
-pub struct RelayBody(Inner);
+pub struct RelayBody {
+    inner: Inner,
+    /// What puts a stream's events into AWS's frames, for clients that speak Bedrock.
+    frames: Option<StreamEncoder>,
+}
 
 enum Inner {
     Whole(Held),
@@ -31,26 +36,45 @@ struct Held {
 impl RelayBody {
     /// No bytes.
     pub(crate) const fn empty() -> Self {
-        Self(Inner::Whole(Held { bytes: None, _hold: Budget::hold() }))
+        Self::of(Inner::Whole(Held { bytes: None, _hold: Budget::hold() }))
     }
 
     /// `whole`, and the memory that it takes, until the client has it.
     pub(crate) fn held(whole: Bytes, hold: Hold) -> Self {
         let bytes = Some(whole).filter(|bytes| !bytes.is_empty());
-        Self(Inner::Whole(Held { bytes, _hold: hold }))
+        Self::of(Inner::Whole(Held { bytes, _hold: hold }))
+    }
+
+    const fn of(inner: Inner) -> Self {
+        Self { inner, frames: None }
+    }
+
+    /// The same stream, its events in AWS's frames.
+    pub(crate) fn in_frames(self) -> Self {
+        Self { inner: self.inner, frames: Some(StreamEncoder::default()) }
+    }
+
+    /// What `change` makes of bytes that are all there; a stream stays as it is.
+    pub(crate) fn map_whole(self, change: impl FnOnce(Bytes) -> Bytes) -> Self {
+        match self.inner {
+            Inner::Whole(Held { bytes, _hold }) => {
+                Self { inner: Inner::Whole(Held { bytes: bytes.map(change), _hold }), frames: self.frames }
+            }
+            inner @ (Inner::Metered(_) | Inner::Waiting(_)) => Self { inner, frames: self.frames },
+        }
     }
 
     pub(crate) fn metered(metered: Metered) -> Self {
-        Self(Inner::Metered(Box::new(metered)))
+        Self::of(Inner::Metered(Box::new(metered)))
     }
 
     pub(crate) fn waiting(waiting: Waiting) -> Self {
-        Self(Inner::Waiting(Box::new(waiting)))
+        Self::of(Inner::Waiting(Box::new(waiting)))
     }
 
     /// The stream in it, if it is one that is metered.
     pub(crate) fn into_metered(self) -> Option<Box<Metered>> {
-        match self.0 {
+        match self.inner {
             Inner::Metered(metered) => Some(metered),
             Inner::Whole(_) | Inner::Waiting(_) => None,
         }
@@ -68,16 +92,17 @@ impl Body for RelayBody {
     type Error = Infallible;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let next = match &mut self.0 {
+        let Self { inner, frames } = &mut *self;
+        let next = match inner {
             Inner::Whole(whole) => Poll::Ready(whole.bytes.take()),
             Inner::Metered(metered) => metered.poll_next(cx),
             Inner::Waiting(waiting) => waiting.poll_next(cx),
         };
-        next.map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+        next.map(|bytes| bytes.map(|bytes| Ok(Frame::data(framed(frames.as_mut(), bytes)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.0 {
+        match &self.inner {
             Inner::Whole(whole) => whole.bytes.is_none(),
             Inner::Metered(metered) => metered.is_done(),
             Inner::Waiting(waiting) => waiting.is_done(),
@@ -85,9 +110,20 @@ impl Body for RelayBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.0 {
+        match &self.inner {
             Inner::Whole(whole) => SizeHint::with_exact(whole.bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Inner::Metered(_) | Inner::Waiting(_) => SizeHint::default(),
         }
     }
+}
+
+/// The events of a stream as they are sent: in frames, where the client takes them so. An event that is too large for any frame was
+/// too large for the stream before.
+fn framed(frames: Option<&mut StreamEncoder>, events: Bytes) -> Bytes {
+    let Some(encoder) = frames else { return events };
+    let mut framed = Vec::with_capacity(events.len() * 2);
+    if let Err(error) = encoder.push(&events, &mut framed) {
+        tracing::error!(error = %error, "a stream cannot be put into frames");
+    }
+    framed.into()
 }

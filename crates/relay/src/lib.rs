@@ -8,6 +8,7 @@ mod affinity;
 mod answer;
 mod attempt;
 mod authenticate;
+mod bedrock;
 mod body;
 mod budget;
 mod decode;

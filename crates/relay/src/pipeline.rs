@@ -3,6 +3,7 @@
 use crate::{
     admit::Admission,
     attempt::{Finality, OpenAttempt, Settlement, settle_unserved},
+    bedrock,
     body::RelayBody,
     forward::{FailedAttempt, Forwarded},
     refuse::{BUSY_RETRY_AFTER, Told, sign},
@@ -49,11 +50,12 @@ impl Relay {
                 self.tell_own(&id, call, peer, &head).await
             }
             Route::Call(call) => {
-                let dialect = call.operation.dialect();
-                match self.enter(id.clone(), call, request).await {
+                let (dialect, is_bedrock) = (call.operation.dialect(), call.is_bedrock);
+                let response = match self.enter(id.clone(), call, request).await {
                     Ok(admission) => self.relay(admission).await,
                     Err(refusal) => self.refuse(&id, dialect, refusal.into()),
-                }
+                };
+                if is_bedrock { bedrock::close(response) } else { response }
             }
         }
     }

@@ -3,6 +3,7 @@
 use crate::{
     accept::Arrival,
     authenticate::Caller,
+    bedrock,
     budget::{Budget, BudgetSpent, Hold},
     decode::{self, Coding},
     form::Form,
@@ -17,7 +18,7 @@ use domain::{ApiKey, AttemptKind, RequestId, Service, Timestamp};
 use http::{HeaderMap, request};
 use http_body::Body;
 use http_body_util::BodyExt;
-use protocol::{Refusal, Scan};
+use protocol::{PathModel, Refusal, Scan};
 use std::sync::Arc;
 
 /// A request that was understood, from a client that may ask it.
@@ -44,13 +45,19 @@ pub(crate) struct Inbound {
     pub(crate) _hold: Hold,
 }
 
+/// A body in its dialect, and what the path says of its model.
+pub(crate) struct Asked {
+    pub(crate) body: Bytes,
+    pub(crate) in_path: Option<PathModel>,
+}
+
 impl Relay {
     /// Reads the body within all bounds and checks the model. Cancel-safe in that nothing is owed yet.
     pub(crate) async fn read<B>(&self, caller: Caller<B>) -> Result<Inbound, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
     {
-        let Caller { key, arrival: Arrival { id, at, call, head, body } } = caller;
+        let Caller { key, arrival: Arrival { id, at, call, mut head, body } } = caller;
         let has_body = call.operation.kind() != AttemptKind::ModelList;
         let mut hold = Budget::hold();
         let body = if has_body {
@@ -59,8 +66,12 @@ impl Relay {
         } else {
             Bytes::new()
         };
+        let Asked { body, in_path } = match &call.in_path {
+            Some(path) if call.is_bedrock => bedrock::open(&body, path, &mut head.headers)?,
+            in_path => Asked { body, in_path: in_path.clone() },
+        };
         let scan = if has_body {
-            let scan = protocol::scan_request(call.operation, &body, call.in_path.as_ref());
+            let scan = protocol::scan_request(call.operation, &body, in_path.as_ref());
             Some(scan.map_err(|error| Refusal::InvalidRequest(error.to_string()))?)
         } else {
             None
@@ -164,16 +175,43 @@ impl ReadBytes {
 fn check_model(key: &ApiKey, model: &str) -> Result<(), Refusal> {
     // A `ccr,` in front names the platform, not the model.
     let bare = model.split_once(',').map_or(model, |(_, bare)| bare);
-    let is_restricted = |name: &String| name.eq_ignore_ascii_case(model) || name.eq_ignore_ascii_case(bare);
+    let names = [model, bare, maker_s_name(bare)];
+    let is_restricted = |name: &String| names.iter().any(|asked| name.eq_ignore_ascii_case(asked));
     if key.restricted_models.iter().any(is_restricted) {
         return Err(Refusal::ModelNotAllowed(model.to_owned()));
     }
     Ok(())
 }
 
+/// The name that its maker gives a model, of the one that a cloud has for it: `us.anthropic.claude-opus-5-v1:0` is `claude-opus-5`.
+/// Others are given back as they are.
+fn maker_s_name(model: &str) -> &str {
+    let Some((_, name)) = model.rsplit_once("anthropic.") else {
+        return model.strip_prefix("models/").unwrap_or(model);
+    };
+    let is_version = |version: &str| version.bytes().all(|byte| byte.is_ascii_digit() || byte == b':');
+    match name.rsplit_once("-v") {
+        Some((name, version)) if is_version(version) => name,
+        _ => name,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cloud_s_name_of_a_model_is_its_maker_s() {
+        for (model, name) in [
+            ("us.anthropic.claude-opus-5-5", "claude-opus-5-5"),
+            ("anthropic.claude-3-haiku-20240307-v1:0", "claude-3-haiku-20240307"),
+            ("arn:aws:bedrock:us-east-1:1:inference-profile/eu.anthropic.claude-opus-5-v2", "claude-opus-5"),
+            ("models/gemini-3.8-flash", "gemini-3.8-flash"),
+            ("glm-5-vision", "glm-5-vision"),
+        ] {
+            assert_eq!(maker_s_name(model), name, "{model}");
+        }
+    }
 
     #[test]
     fn parts_are_read_as_one_body() {

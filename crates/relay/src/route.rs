@@ -38,6 +38,8 @@ pub struct Call {
     pub service: Option<Service>,
     /// The version of the API that the path names, where accounts differ by it.
     pub version: Option<&'static str>,
+    /// Whether the client speaks Bedrock: an Anthropic body in Bedrock's envelope, and answers in its shape.
+    pub is_bedrock: bool,
 }
 
 /// What a key's holder may ask about it.

@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     fn service(operation: Operation, mount: Option<Service>, model: &str, named: bool) -> Service {
-        let call = Call { operation, in_path: None, service: mount, version: None };
+        let call = Call { operation, in_path: None, service: mount, version: None, is_bedrock: false };
         service_of(&call, Some(model), |_, _| named)
     }
 

@@ -3,7 +3,7 @@
 use super::{Call, OwnCall, Route};
 use domain::{Dialect, Service};
 use http::Method;
-use protocol::{Operation, PathModel, scan::MODEL_BYTES_MAX};
+use protocol::{Operation, PathModel, bedrock, scan::MODEL_BYTES_MAX};
 
 /// A place where calls stand.
 pub(super) struct Mount {
@@ -19,6 +19,8 @@ pub(super) struct Mount {
     gemini: bool,
     /// Whether Azure's paths with a deployment in them stand below it.
     deployments: bool,
+    /// Whether Bedrock's paths with a model in them stand below it.
+    bedrock: bool,
 }
 
 /// What stands at a path.
@@ -36,6 +38,7 @@ pub(super) struct Found {
     what: What,
     in_path: Option<PathModel>,
     version: Option<&'static str>,
+    is_bedrock: bool,
 }
 
 const ANTHROPIC: &[(&str, What)] = &[
@@ -100,6 +103,7 @@ pub(super) const MOUNTS: &[Mount] = &[
         prefix: "",
         service: None,
         gemini: true,
+        bedrock: true,
         ..Mount::of(Service::Claude, &[ANTHROPIC, OPENAI, LISTS, OWN, HELLO])
     },
 ];
@@ -108,14 +112,23 @@ const ANTHROPIC_MESSAGES: &[(&str, What)] = &[("/v1/messages", What::Call(Operat
 
 impl Mount {
     const fn of(service: Service, calls: &'static [&'static [(&'static str, What)]]) -> Self {
-        Self { prefix: "", service: Some(service), lists: None, calls, gemini: false, deployments: false }
+        Self {
+            prefix: "",
+            service: Some(service),
+            lists: None,
+            calls,
+            gemini: false,
+            deployments: false,
+            bedrock: false,
+        }
     }
 
     /// What stands at `path` below it.
     pub(super) fn find(&'static self, path: &str) -> Option<Found> {
         let fixed = self.calls.iter().copied().flatten().find(|(known, _)| *known == path);
-        let fixed = fixed.map(|(_, what)| Found { mount: self, what: *what, in_path: None, version: None });
-        fixed.or_else(|| self.gemini(path)).or_else(|| self.deployment(path))
+        let fixed =
+            fixed.map(|(_, what)| Found { mount: self, what: *what, in_path: None, version: None, is_bedrock: false });
+        fixed.or_else(|| self.gemini(path)).or_else(|| self.deployment(path)).or_else(|| self.bedrock(path))
     }
 
     /// `/{version}/models/{model}:{verb}` and `/{version}/models`.
@@ -126,7 +139,8 @@ impl Mount {
         let (version, rest) = GEMINI_VERSIONS
             .iter()
             .find_map(|version| Some((*version, path.strip_prefix('/')?.strip_prefix(version)?)))?;
-        let found = |what, in_path| Some(Found { mount: self, what, in_path, version: Some(version) });
+        let found =
+            |what, in_path| Some(Found { mount: self, what, in_path, version: Some(version), is_bedrock: false });
         if rest == "/models" && version != "v1" {
             return found(What::Call(Operation::Models(Dialect::Gemini)), None);
         }
@@ -150,13 +164,21 @@ impl Mount {
         };
         // Whether it is a stream stands in the body, as everywhere in this dialect.
         let in_path = Some(PathModel { model: decoded(deployment)?, stream: false });
-        Some(Found { mount: self, what: What::Call(operation), in_path, version: None })
+        Some(Found { mount: self, what: What::Call(operation), in_path, version: None, is_bedrock: false })
+    }
+
+    /// `/model/{model}/invoke` and `…/invoke-with-response-stream`.
+    fn bedrock(&'static self, path: &str) -> Option<Found> {
+        let (call, model) = bedrock::Call::parse(path).filter(|_| self.bedrock)?;
+        let in_path = Some(PathModel { model, stream: call == bedrock::Call::InvokeStream });
+        let what = What::Call(Operation::Messages);
+        Some(Found { mount: self, what, in_path, version: None, is_bedrock: true })
     }
 }
 
 impl Found {
     pub(super) fn answer(self, method: &Method, list_dialect: impl FnOnce() -> Dialect) -> Route {
-        let Self { mount, what, in_path, version } = self;
+        let Self { mount, what, in_path, version, is_bedrock } = self;
         let operation = match what {
             What::Hello if method == Method::HEAD => return Route::Hello,
             What::Hello => return Route::Nowhere,
@@ -169,7 +191,7 @@ impl Found {
         if method != allow {
             return Route::WrongMethod { allow };
         }
-        Route::Call(Call { operation, in_path, service: mount.service, version })
+        Route::Call(Call { operation, in_path, service: mount.service, version, is_bedrock })
     }
 }
 

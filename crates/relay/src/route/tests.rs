@@ -106,6 +106,24 @@ fn a_list_of_models_comes_in_the_client_s_dialect() {
 }
 
 #[test]
+fn bedrock_s_paths_say_the_model_however_it_is_escaped() {
+    for (path, model, stream) in [
+        ("/model/us.anthropic.claude-opus-5-5/invoke", "us.anthropic.claude-opus-5-5", false),
+        (
+            "/model/anthropic.claude-3-haiku-20240307-v1%3A0/invoke-with-response-stream",
+            "anthropic.claude-3-haiku-20240307-v1:0",
+            true,
+        ),
+        ("/model/anthropic.claude-3-haiku-20240307-v1:0/invoke", "anthropic.claude-3-haiku-20240307-v1:0", false),
+    ] {
+        let found = call(path);
+        assert_eq!((found.operation, found.is_bedrock), (Operation::Messages, true), "{path}");
+        assert_eq!(found.in_path, Some(PathModel { model: model.to_owned(), stream }), "{path}");
+    }
+    assert_eq!(at("POST", "/model/m/converse"), None);
+}
+
+#[test]
 fn a_client_that_asks_for_a_websocket_is_told_that_there_is_none() {
     let asks = |path: &str, upgrade: &'static str| {
         let headers = HeaderMap::from_iter([(UPGRADE, http::HeaderValue::from_static(upgrade))]);
