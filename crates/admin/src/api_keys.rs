@@ -14,21 +14,23 @@ use crate::{
     extract::{self, Document, IfMatch, Params, PathId},
     gate::Caller,
     listing::{ListQuery, Order},
-    pages::{self, DirectionWord, Page},
+    pages::{self, DirectionWord},
     rankings::Question,
     refusal::Refusal,
     replies::{self, Tagged},
     state::{Plane, Shared, fresh_uuid},
     tags, texts,
+    wire::Instant,
 };
 use axum::extract::State;
 pub(crate) use bindings::{Names, refuse_bound};
 use documents::{ApiKeyPatch, NewApiKey};
 use domain::{ApiKey, Day, KeyId, Timestamp};
 use http::StatusCode;
-use ranked::Books;
+pub(crate) use ranked::prepare as prepare_rankings;
+use ranked::{Books, RankedPage};
 use secrecy::ExposeSecret;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use store::{
     Version,
     ledger::KeyTotals,
@@ -101,8 +103,8 @@ pub(crate) struct ApiKeyParams {
     /// The last day, included; at most 366 days from the first. Left out: today.
     #[param(max_length = 10, example = "2026-11-23")]
     to: Option<String>,
-    /// What the list is ordered by; left out: `created_at`. What the books say for `last_used`, `cost` and `model` may be a
-    /// minute old.
+    /// What the list is ordered by; left out: `created_at`. What the books say for `last_used`, `cost` and `model` is at most
+    /// ten seconds old, unless `books_as_of` says otherwise.
     #[param(inline)]
     order: Option<ApiKeyOrder>,
     /// Which way; left out: `desc`.
@@ -115,13 +117,25 @@ pub(crate) struct ApiKeyParams {
     limit: Option<usize>,
 }
 
+/// A page of keys.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ApiKeyPage {
+    /// What is on it.
+    items: Vec<ApiKeyView>,
+    /// To be sent as `cursor` for the next page; null at the end.
+    next_cursor: Option<String>,
+    /// When the books were read that order or narrow this page, where that is more than ten seconds ago: the same list, asked for
+    /// once more in a moment, has them as they are. The figures of each key are as of now in any case.
+    books_as_of: Option<Instant>,
+}
+
 /// Lists keys with what each has used.
 #[utoipa::path(get, path = PATH, tag = "API keys", operation_id = "list_api_keys", params(ApiKeyParams),
-    responses((status = 200, body = Page<ApiKeyView>, description = "A page of keys.")))]
+    responses((status = 200, body = ApiKeyPage, description = "A page of keys.")))]
 pub(crate) async fn list(
     State(plane): State<Shared>,
     Params(params): Params<ApiKeyParams>,
-) -> Result<axum::Json<Page<ApiKeyView>>, Refusal> {
+) -> Result<axum::Json<ApiKeyPage>, Refusal> {
     let now = plane.now();
     let mut filters = filters(params.state, now);
     filters.extend(params.owner.as_deref().map(of_owner).transpose()?);
@@ -138,9 +152,10 @@ pub(crate) async fn list(
         cursor: params.cursor,
         limit: params.limit,
     };
-    let listed = ranked::page(&plane, query, books).await?;
+    let RankedPage { listed, age } = ranked::page(&plane, query, books).await?;
+    let books_as_of = age.map(|age| Instant(plane.now().minus(age)));
     let items = with_totals(&plane, listed.records).await?;
-    Ok(axum::Json(Page { items, next_cursor: listed.next_cursor }))
+    Ok(axum::Json(ApiKeyPage { items, next_cursor: listed.next_cursor, books_as_of }))
 }
 
 /// Creates a key. The key itself stands in this answer and nowhere else.
@@ -242,7 +257,7 @@ async fn changed(
     Ok(key)
 }
 
-fn missing() -> Refusal {
+pub(crate) fn missing() -> Refusal {
     Refusal::missing("API key", PATH)
 }
 

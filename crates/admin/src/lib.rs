@@ -16,6 +16,7 @@ mod at_once;
 mod audit;
 mod cursor;
 mod editing;
+mod eligibility;
 mod extract;
 mod faults;
 mod gate;

@@ -2,7 +2,7 @@
 //! and there is no way to put one here without saying who may use it.
 
 use crate::{
-    account_groups, accounts, admins, api_keys, api_tokens, audit,
+    account_groups, accounts, admins, api_keys, api_tokens, audit, eligibility,
     gate::{self, Needs},
     idempotency, me, oauth_clients, openapi, person, prices, rate_multipliers,
     refusal::{Refusal, RefusalType},
@@ -161,6 +161,7 @@ fn resources() -> Vec<Operation> {
         open_to(Access::Role(Owner), &[Conflict, TooManyRequests], routes!(accounts::reveal::reveal)).unkept(),
 
         needs(Operator, routes!(sticky_sessions::end)).within(AccountsWrite),
+        needs(Viewer, routes!(eligibility::explain)).within(AccountsRead),
 
         needs(Viewer, routes!(account_groups::list)).within(AccountsRead),
         open_to(Access::Role(Operator), &[Conflict], routes!(account_groups::create)).within(AccountsWrite),

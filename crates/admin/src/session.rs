@@ -2,7 +2,7 @@
 
 use crate::{
     address::Visitor,
-    audit,
+    api_keys, audit,
     extract::Document,
     faults::Faults,
     gate::OwnSession,
@@ -158,6 +158,8 @@ async fn strengthen(plane: &Plane, admin: Versioned<Admin>, clear: SecretString)
 async fn open_session(plane: &Plane, admin: &Admin, visitor: &Visitor) -> Result<SignedIn, Refusal> {
     let (session, signed_in) = open(plane, SessionSubject::Admin(admin.id.clone()), Some(admin.role), visitor).await?;
     check_unchanged(plane, admin, &session).await?;
+    // Somebody has come who may look at keys.
+    api_keys::prepare_rankings(plane);
     tracing::info!(admin.id = %admin.id, session.id = %session, address = ?visitor.address, "an administrator signed in");
     Ok(signed_in)
 }

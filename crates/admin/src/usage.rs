@@ -17,8 +17,8 @@ use crate::{
 };
 use axum::{Json, extract::State};
 use domain::{Calendar, UserId};
-pub(crate) use question::id;
 use question::{Only, Question};
+pub(crate) use question::{id, model};
 use serde::{Deserialize, Serialize};
 use span::Today;
 use store::ledger::{Dimension, UsageQuery, UsageRow, UsageSums, UsageView};

@@ -16,15 +16,15 @@ use accounting::{PriceFile, PriceTable, Source};
 use admin::{AdminState, SettingInForce, SystemFacts, TrustedHops};
 use axum::Router;
 use credentials::Credentials;
-use domain::{CalendarSchedule, Timestamp};
+use domain::{Account, CalendarSchedule, Timestamp};
 use journal::{Delivery, Journal, JournalOptions};
 use prometheus_client::registry::Registry;
-use relay::{Relay, RelayMetrics, RelaySettings};
+use relay::{Relay, RelayMetrics, RelaySettings, WhenOut};
 use scheduling::CooldownRules;
 use std::{sync::Arc, time::Duration};
 use store::{Clock, RecordError, Store, nouns::KeyCheckRecord, records::TypedRecords};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use upstream::{Client, Timeouts, oauth::Calls};
+use upstream::{AwsChain, AwsVariables, Client, Timeouts, oauth::Calls};
 use vault::{JwtSecret, Keyring};
 
 /// Attempts open at once: as many as connections that the listener takes.
@@ -174,6 +174,8 @@ async fn start_relay(
         store: shared.store.clone(),
         journal: shared.journal.clone(),
         client: shared.client.clone(),
+        credentials: shared.credentials.clone(),
+        aws: Arc::new(AwsChain::new(&shared.client, AwsVariables::read(|name| std::env::var(name).ok()))),
         clock: Arc::clone(&shared.clock),
         keyring: Arc::clone(&shared.keyring),
         prices: Arc::clone(&shared.prices),
@@ -185,12 +187,17 @@ async fn start_relay(
 }
 
 fn open_credentials(store: &Store, clock: &Arc<dyn Clock>, keyring: &Arc<Keyring>, client: &Client) -> Credentials {
-    let calls: Arc<dyn Calls> = Arc::new(client.clone());
+    let (client, opened_with) = (client.clone(), Arc::clone(keyring));
+    // An account's tokens take the way that its calls take.
+    let way = move |account: &Account| -> Result<Arc<dyn Calls>, String> {
+        let proxy = credentials::proxy_of(account, &opened_with)?;
+        Ok(Arc::new(client.line(proxy.as_ref())))
+    };
     Credentials::new(credentials::Parts {
         store: store.clone(),
         clock: Arc::clone(clock),
         keyring: Arc::clone(keyring),
-        ways: Arc::new(move |_account| Ok(Arc::clone(&calls))),
+        ways: Arc::new(way),
         node: uuid::Uuid::now_v7().to_string(),
     })
 }
@@ -379,6 +386,7 @@ fn relay_settings(settings: &Settings) -> RelaySettings {
         stall_max: settings.upstream.stall_timeout,
         keepalive_every: settings.relay.keep_alive_every,
         drain_max: settings.relay.drain.time_max,
+        when_bound_is_out: if settings.relay.bound_keys_fall_back { WhenOut::FallBack } else { WhenOut::Refuse },
         sticky_ttl: settings.relay.sticky_ttl,
         drain_tokens_max: u64::from(settings.relay.drain.tokens_max),
         store_grace: settings.store.grace,

@@ -16,6 +16,7 @@ mod error;
 mod grant;
 mod known;
 mod lock;
+mod proxy;
 mod refresh;
 mod refresh_error;
 
@@ -24,3 +25,4 @@ pub use client::OpenedClient;
 pub use credentials::{Credentials, Parts, Ways};
 pub use error::{CredentialError, FailureKind, SignInReason};
 pub use grant::PastedTokens;
+pub use proxy::proxy_of;

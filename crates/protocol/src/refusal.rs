@@ -318,11 +318,19 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_told_within_a_responses_stream_says_when_to_come_back() {
+        let id = RequestId::parse("req-1").expect("an id");
+        let limited = Refusal::RateLimited { retry_after: Duration::from_millis(1500) };
+        let event = limited.render_event(Dialect::OpenAiResponses, &id);
+        assert!(String::from_utf8_lossy(&event).contains("Please try again in 2s."), "{event:?}");
+    }
+
+    #[test]
     fn a_responses_stream_s_error_stands_at_the_event_s_top() {
         let document =
             br#"{"error":{"message":"slow down","type":"requests","code":"rate_limit_exceeded","param":null}}"#;
         let event = error_event(Dialect::OpenAiResponses, document);
-        let expected = r#"{"code":"rate_limit_exceeded","message":"slow down","param":null,"type":"error"}"#;
+        let expected = r#"{"type":"error","code":"rate_limit_exceeded","message":"slow down","param":null}"#;
         assert_eq!(String::from_utf8_lossy(&event), format!("event: error\ndata: {expected}\n\n"));
     }
 }

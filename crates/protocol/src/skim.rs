@@ -223,6 +223,11 @@ impl<'a> Iterator for Elements<'a> {
 }
 
 impl<'a> Value<'a> {
+    /// The one value that `text` is, without white space around it.
+    pub(crate) const fn whole(text: &'a [u8]) -> Self {
+        Self { raw: text, start: 0 }
+    }
+
     /// Where it stands in the whole document.
     pub(crate) const fn range(&self) -> Range<usize> {
         self.start..self.start + self.raw.len()

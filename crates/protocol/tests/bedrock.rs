@@ -228,7 +228,7 @@ fn each_exception_ends_the_stream_with_its_kind_and_words() {
         ("somethingNewException", r#"{"message":"why"}"#, UpstreamErrorKind::Other),
     ] {
         let stream = [before.clone(), exception(name, payload), chunk(r#"{"type":"message_stop"}"#)].concat();
-        let refused = StreamFault::Refused(UpstreamError { kind, message: "why".to_owned() });
+        let refused = StreamFault::Refused(UpstreamError { kind, message: "why".to_owned(), retry_after: None });
         for size in [1, 16, stream.len()] {
             let (events, fault, _) = decode(stream.chunks(size));
             assert_eq!(events, b"event: ping\ndata: {\"type\":\"ping\"}\n\n", "{name}: nothing behind it");
@@ -240,13 +240,14 @@ fn each_exception_ends_the_stream_with_its_kind_and_words() {
         (":error-code", text("ThrottlingException")),
         (":error-message", text("why")),
     ];
-    let error = UpstreamError { kind: UpstreamErrorKind::RateLimit, message: "why".to_owned() };
+    let error = UpstreamError { kind: UpstreamErrorKind::RateLimit, message: "why".to_owned(), retry_after: None };
     assert_eq!(decode([&frame(&headers, b"")[..]]).1, Some(StreamFault::Refused(error)));
 }
 
 #[test]
 fn an_exception_as_an_event_is_read_as_the_same_error() {
-    let told = UpstreamError { kind: UpstreamErrorKind::Overloaded, message: "a \"b\"\nc".to_owned() };
+    let told =
+        UpstreamError { kind: UpstreamErrorKind::Overloaded, message: "a \"b\"\nc".to_owned(), retry_after: None };
     let mut reader = anthropic::UsageReader::default();
     let read = |event: protocol::sse::Event<'_>| {
         reader.read(&event);
@@ -302,7 +303,7 @@ fn an_error_event_becomes_an_exception_and_the_last_frame() {
 fn real_bodies_go_into_the_envelope_and_come_back() {
     for body in [CLAUDE_CODE, IMAGE] {
         let bytes = Bytes::copy_from_slice(body.as_bytes());
-        let scanned = anthropic::scan(&bytes).expect("a request");
+        let scanned = anthropic::scan(&bytes, None).expect("a request");
         let sealed = to_bedrock(&bytes, ["a-2025-01-01,b-2025-01-01"]).expect("an object");
         let copied: usize = sealed.iter().filter(|part| !is_slice_of(part, &bytes)).map(Bytes::len).sum();
         assert!(copied < 256, "{copied} bytes were copied");
@@ -336,7 +337,7 @@ fn what_claude_code_sends_to_bedrock_is_a_messages_body_in_an_envelope() {
     let opened = from_bedrock(&body, "us.anthropic.claude-opus-5-5", Call::InvokeStream).expect("an object");
     let betas = ["interleaved-thinking-2025-05-14", "tool-search-tool-2025-10-19", "thinking-token-count-2026-05-13"];
     assert_eq!((opened.version, opened.betas), (None, betas.map(str::to_owned).to_vec()));
-    let read = anthropic::scan(&opened.body.concat()).expect("a request");
+    let read = anthropic::scan(&opened.body.concat(), None).expect("a request");
     assert_eq!((read.model.as_str(), read.stream), ("us.anthropic.claude-opus-5-5", true));
     // Its headers name betas that its body does not; an account on Bedrock is told of all of them.
     let header = "claude-code-20250219,thinking-token-count-2026-05-13,effort-2025-11-24";

@@ -1,9 +1,13 @@
-//! The accounts at hand: each with its opened destination, its cooldowns and its last use. Read without a lock on any request's path.
+//! The accounts at hand: each with its opened destination, its cooldowns and its last use. One choice at a time looks at their order, and at the first
+//! of it that may serve; nothing is waited for.
 
 use crate::standing::Standing as AccountStanding;
 use arc_swap::ArcSwap;
-use domain::{Account, AccountId, Sealed, Timestamp};
-use scheduling::{Candidate, Choice, Demand, Ineligible, NoChoice, eligibility, eligibility::Standing};
+use domain::{Account, AccountId, Platform, Sealed, Timestamp};
+use parking_lot::Mutex;
+use scheduling::{
+    Bound, Demand, Ineligible, Judged, Lineup, Look, Member, NoChoice, eligibility, eligibility::Standing, rests_until,
+};
 use std::{
     collections::HashMap,
     sync::{
@@ -16,7 +20,7 @@ use store::{
     keyspace::Family,
     records::{Direction, PAGE_MAX, PageQuery, Versioned},
 };
-use upstream::{Destination, Opening};
+use upstream::{Client, Destination, Line};
 use vault::{Keyring, Place};
 
 /// An account that requests can be sent to.
@@ -26,6 +30,8 @@ pub(crate) struct Seat {
     pub(crate) account: Account,
     /// Where its calls go, with the credential.
     pub(crate) destination: Destination,
+    /// The way that they take.
+    pub(crate) line: Line,
     pub(crate) standing: Arc<AccountStanding>,
 }
 
@@ -43,53 +49,132 @@ pub(crate) enum Stay {
 pub(crate) struct Directory {
     store: Store,
     keyring: Arc<Keyring>,
-    seats: ArcSwap<Vec<Arc<Seat>>>,
+    client: Client,
+    hall: ArcSwap<Hall>,
     uses: AtomicU64,
+    /// Grows when an account's state may have become better.
+    stirs: Arc<AtomicU64>,
+}
+
+/// The seats of one reading, and their order.
+#[derive(Default)]
+struct Hall {
+    seats: Vec<Arc<Seat>>,
+    places: HashMap<AccountId, usize>,
+    /// Held for one choice, so that two at once do not go by the same last use.
+    line: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    lineup: Lineup,
+    /// How often states had become better when it was last looked at.
+    stirs: u64,
+}
+
+impl Hall {
+    fn new(seats: Vec<Arc<Seat>>) -> Self {
+        let members = seats.iter().map(|seat| Member {
+            platform: seat.account.platform(),
+            priority: seat.account.priority,
+            last_used: seat.standing.last_used(),
+        });
+        let line = Mutex::new(Queue { lineup: Lineup::new(members), stirs: 0 });
+        let places = seats.iter().enumerate().map(|(place, seat)| (seat.account.id.clone(), place)).collect();
+        Self { seats, places, line }
+    }
+
+    fn seat(&self, id: &AccountId) -> Option<&Arc<Seat>> {
+        self.places.get(id).map(|place| &self.seats[*place])
+    }
+
+    /// The place of the first that is sound, without a look at those behind it.
+    fn first(&self, lineup: &mut Lineup, demand: &Demand<'_>, now: Timestamp) -> Option<usize> {
+        lineup.first(demand.platforms, now, |place| {
+            let Seat { account, standing, .. } = &*self.seats[place];
+            let cooldowns = standing.cooldowns();
+            match eligibility(account, &cooldowns, demand, now) {
+                Ok(Standing::Sound) => Look::Fit,
+                _ => rests_until(account, &cooldowns, now).map_or(Look::Unfit, Look::Rests),
+            }
+        })
+    }
+
+    /// The best of `places`, by a look at each.
+    fn best(
+        &self,
+        places: impl Iterator<Item = usize> + Clone,
+        demand: &Demand<'_>,
+        now: Timestamp,
+    ) -> Result<(usize, Standing), NoChoice> {
+        let judged = places.clone().map(|place| {
+            let Seat { account, standing, .. } = &*self.seats[place];
+            Judged {
+                verdict: eligibility(account, &standing.cooldowns(), demand, now),
+                priority: account.priority,
+                last_used: standing.last_used(),
+            }
+        });
+        let choice = scheduling::choose(judged, demand.bound)?;
+        let place = places.into_iter().nth(choice.index);
+        place.map(|place| (place, choice.standing)).ok_or_else(NoChoice::default)
+    }
 }
 
 impl Directory {
-    pub(crate) fn new(store: Store, keyring: Arc<Keyring>) -> Self {
-        Self { store, keyring, seats: ArcSwap::default(), uses: AtomicU64::new(0) }
+    pub(crate) fn new(store: Store, keyring: Arc<Keyring>, client: Client) -> Self {
+        let (hall, uses, stirs) = (ArcSwap::default(), AtomicU64::new(0), Arc::default());
+        Self { store, keyring, client, hall, uses, stirs }
     }
 
     /// Chooses a seat and marks its use, so that the next request sees it.
-    pub(crate) fn choose(&self, demand: &Demand<'_>, now: Timestamp) -> Result<(Arc<Seat>, Choice), NoChoice> {
-        let seats = self.seats.load();
-        let cooldowns: Vec<_> = seats.iter().map(|seat| seat.standing.cooldowns()).collect();
-        let candidates = seats.iter().zip(&cooldowns).map(|(seat, cooldowns)| Candidate {
-            account: &seat.account,
-            cooldowns,
-            last_used: seat.standing.last_used(),
-        });
-        let choice = scheduling::choose(candidates, demand, now)?;
-        let seat = Arc::clone(&seats[choice.index]);
-        seat.standing.used(self.next_use());
-        Ok((seat, choice))
+    pub(crate) fn choose(&self, demand: &Demand<'_>, now: Timestamp) -> Result<(Arc<Seat>, Standing), NoChoice> {
+        let hall = self.hall.load();
+        let mut line = hall.line.lock();
+        let (place, standing) = match demand.bound {
+            Bound::Free => {
+                let stirs = self.stirs.load(Ordering::Acquire);
+                if std::mem::replace(&mut line.stirs, stirs) != stirs {
+                    line.lineup.wake_all();
+                }
+                match hall.first(&mut line.lineup, demand, now) {
+                    Some(place) => (place, Standing::Sound),
+                    None => hall.best(0..hall.seats.len(), demand, now)?,
+                }
+            }
+            Bound::Account(id) => hall.best(hall.places.get(id).copied().into_iter(), demand, now)?,
+            Bound::Group(members) => {
+                hall.best(members.iter().filter_map(|id| hall.places.get(id).copied()), demand, now)?
+            }
+        };
+        self.mark_use(&hall.seats[place], &mut line, place);
+        Ok((Arc::clone(&hall.seats[place]), standing))
+    }
+
+    fn mark_use(&self, seat: &Seat, line: &mut Queue, place: usize) {
+        let number = self.uses.fetch_add(1, Ordering::Relaxed) + 1;
+        seat.standing.used(number);
+        line.lineup.used(place, number);
     }
 
     /// Whether a session that is with account `id` may stay there for `demand`. An account in doubt is left, too, so that what a
     /// session has cached at its provider is not waited for where it may be lost.
     pub(crate) fn stay(&self, id: &AccountId, demand: &Demand<'_>, now: Timestamp) -> Stay {
-        let seats = self.seats.load();
-        let Some(seat) = seats.iter().find(|seat| seat.account.id == *id) else {
-            return Stay::Leaves("gone".to_owned());
-        };
+        let hall = self.hall.load();
+        let Some(place) = hall.places.get(id).copied() else { return Stay::Leaves("gone".to_owned()) };
+        let seat = &hall.seats[place];
         // Whether it was tried or has no slot left says something of this request only.
         let lasting = Demand { passed_over: &[], ..*demand };
         match eligibility(&seat.account, &seat.standing.cooldowns(), &lasting, now) {
             Ok(Standing::Sound) if demand.passed_over.contains(id) => Stay::Elsewhere,
             Ok(Standing::Sound) => {
-                seat.standing.used(self.next_use());
+                self.mark_use(seat, &mut hall.line.lock(), place);
                 Stay::Stays(Arc::clone(seat))
             }
             Ok(Standing::Doubtful { until }) => Stay::Leaves(format!("in doubt until {until}")),
             Err(Ineligible::OtherPlatform | Ineligible::ModelNotServed) => Stay::Elsewhere,
             Err(reason) => Stay::Leaves(reason.to_string()),
         }
-    }
-
-    fn next_use(&self) -> u64 {
-        self.uses.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Reads every account and cooldown again. Seats of accounts that stay keep their standing.
@@ -99,7 +184,7 @@ impl Directory {
             self.read_family(family, &mut accounts).await?;
         }
         let before: HashMap<_, _> =
-            self.seats.load().iter().map(|seat| (seat.account.id.clone(), Arc::clone(seat))).collect();
+            self.hall.load().seats.iter().map(|seat| (seat.account.id.clone(), Arc::clone(seat))).collect();
         let seats: Vec<_> = accounts.into_iter().filter_map(|account| self.seat(account, &before)).collect();
         let readings: Vec<_> = seats.iter().map(|seat| seat.standing.begin_reading()).collect();
         let cooldowns = self.store.health.all(now).await?;
@@ -107,13 +192,13 @@ impl Directory {
             let own = cooldowns.iter().filter(|(id, _)| *id == seat.account.id).map(|(_, cooldown)| cooldown.clone());
             seat.standing.take_over(reading, own.collect());
         }
-        self.seats.store(Arc::new(seats));
+        self.hall.store(Arc::new(Hall::new(seats)));
         Ok(())
     }
 
     /// Reads the cooldowns of one account again.
     pub(crate) async fn refresh_health(&self, id: &AccountId, now: Timestamp) -> Result<(), StoreError> {
-        let found = self.seats.load().iter().find(|seat| seat.account.id == *id).map(Arc::clone);
+        let found = self.hall.load().seat(id).map(Arc::clone);
         if let Some(seat) = found {
             let reading = seat.standing.begin_reading();
             seat.standing.take_over(reading, self.store.health.of(id, now).await?);
@@ -121,14 +206,23 @@ impl Directory {
         Ok(())
     }
 
+    /// Whether an account of one of `platforms` has a model mapping that names `model`.
+    pub(crate) fn names(&self, platforms: &[Platform], model: &str) -> bool {
+        let names = |account: &Account| {
+            let is_mapped = !account.models.entries().is_empty() && account.models.upstream_name(model).is_some();
+            is_mapped && platforms.contains(&account.platform())
+        };
+        self.hall.load().seats.iter().any(|seat| names(&seat.account))
+    }
+
     /// How many accounts there are.
     pub(crate) fn len(&self) -> usize {
-        self.seats.load().len()
+        self.hall.load().seats.len()
     }
 
     /// Accounts that cool down at `now`.
     pub(crate) fn cooling(&self, now: Timestamp) -> usize {
-        self.seats.load().iter().filter(|seat| seat.standing.is_cooling(now)).count()
+        self.hall.load().seats.iter().filter(|seat| seat.standing.is_cooling(now)).count()
     }
 
     async fn read_family(&self, family: Family, accounts: &mut Vec<Account>) -> Result<(), StoreError> {
@@ -162,9 +256,12 @@ impl Directory {
         if let Some(seat) = known.filter(|seat| seat.account == account) {
             return Some(Arc::clone(seat));
         }
-        let standing = known.map(|seat| Arc::clone(&seat.standing)).unwrap_or_default();
-        match self.destination(&account) {
-            Ok(destination) => Some(Arc::new(Seat { account, destination, standing })),
+        let standing = known.map(|seat| Arc::clone(&seat.standing));
+        let standing = standing.unwrap_or_else(|| Arc::new(AccountStanding::new(Arc::clone(&self.stirs))));
+        let former = known.filter(|seat| seat.account.proxy == account.proxy).map(|seat| seat.line.clone());
+        let line = former.map_or_else(|| self.line(&account), Ok);
+        match line.and_then(|line| Ok((line, self.destination(&account)?))) {
+            Ok((line, destination)) => Some(Arc::new(Seat { account, destination, line, standing })),
             Err(reason) => {
                 tracing::error!(account.id = %account.id, reason, "an account cannot be used until its settings are mended");
                 None
@@ -177,11 +274,12 @@ impl Directory {
             let place = Place { family: account.family().name(), id: account.id.as_str(), field };
             self.keyring.open(place, sealed).map_err(|error| error.to_string())
         };
-        let destination = Destination::new(&account.settings, &open).map_err(|error| error.to_string())?;
-        match destination.opening() {
-            Opening::Header(_) | Opening::InTurn(_) => Ok(destination),
-            Opening::OAuth => Err("accounts that sign in by OAuth are not served yet".to_owned()),
-            Opening::AwsSignature { .. } => Err("accounts that sign their requests are not served yet".to_owned()),
-        }
+        Destination::new(&account.settings, &open).map_err(|error| error.to_string())
+    }
+
+    /// A line of the account's own. What it cannot be made of closes the account: nothing goes beside a proxy.
+    fn line(&self, account: &Account) -> Result<Line, String> {
+        let proxy = credentials::proxy_of(account, &self.keyring)?;
+        Ok(self.client.line(proxy.as_ref()))
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     admit::Admission,
-    attempt::{Finality, OpenAttempt, Settlement},
+    attempt::{Finality, OpenAttempt, Settlement, upstream_model},
     body::RelayBody,
     budget::{Budget, BudgetSpent, Hold},
     decode::{self, Coding, codings},
@@ -12,15 +12,24 @@ use crate::{
     outgoing::upstream_request,
     presence::Presence,
     relay::Relay,
-    rewrite::Rewrite,
-    stream::{AnswerStream, Step},
-    verdict::{Refused, Verdict, answer_headers, judge_content, judge_no_memory, judge_silence, judge_status},
+    rewrite::{Rewrite, Rewriting},
+    serve::Passage,
+    stream::{AnswerStream, Step, StreamSource},
+    verdict::{
+        Refused, Verdict, answer_headers, judge_content, judge_inexpressible, judge_no_memory, judge_status,
+        judge_unsent,
+    },
 };
 use bytes::{Bytes, BytesMut};
 use domain::{AttemptKind, FailureKind, Outcome};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header, response};
 use http_body_util::BodyExt;
-use protocol::{BodyReading, Ending, Operation, Reading, anthropic, gemini, headers::is_connection_option};
+use protocol::{
+    BodyReading, Ending, Operation, Reading, anthropic, bedrock,
+    convert::{self, AnswerConverter, Converted, Inexpressible},
+    gemini,
+    headers::is_connection_option,
+};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use upstream::{Envelope, UpstreamBody};
 
@@ -31,6 +40,12 @@ const DOCUMENT_BYTES_MAX: u64 = 64 << 20;
 const ERROR_BYTES_MAX: u64 = 256 << 10;
 /// See [`ERROR_BYTES_MAX`].
 const ERROR_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Where Bedrock names the kind of an error.
+const BEDROCK_ERROR: &str = "x-amzn-errortype";
+
+/// Media types of streams.
+const STREAMS: [&str; 2] = ["text/event-stream", "application/vnd.amazon.eventstream"];
 
 /// Bytes of a stream that may come before its first content: a greeting and pings.
 const GREETING_BYTES_MAX: usize = 64 << 10;
@@ -64,35 +79,59 @@ type CodedBody = (UpstreamBody, Vec<Coding>);
 impl Relay {
     /// Sends the request as `attempt` and waits for the answer's first content.
     pub(crate) async fn forward(self: &Arc<Self>, admission: &Admission, mut attempt: OpenAttempt) -> Forwarded {
-        let Ok(request) = upstream_request(admission, &attempt.seat) else {
+        let inbound = &admission.inbound;
+        let Some(passage) = Passage::to(&attempt.seat.destination, inbound.call.operation) else {
             return failed(attempt, judge_content(StatusCode::BAD_REQUEST, FailureKind::Request));
         };
-        attempt.sent(admission.inbound.body.len());
-        let (head, body) = match self.client.send(request).await {
+        let converted = match self.convert(admission, &attempt, passage) {
+            Ok(converted) => converted,
+            Err(error) => return failed(attempt, judge_inexpressible(&error)),
+        };
+        let Ok(request) = upstream_request(admission, &attempt.seat, passage, converted.as_ref()) else {
+            return failed(attempt, judge_content(StatusCode::BAD_REQUEST, FailureKind::Request));
+        };
+        attempt.sent(inbound.body.len());
+        let (head, body) = match self.send(&attempt.seat, request).await {
             Ok(answer) => answer.into_parts(),
             Err(error) => {
                 tracing::warn!(account.id = %attempt.seat.account.id, error = &error as &dyn std::error::Error, "no answer");
-                return failed(attempt, judge_silence(&error));
+                return failed(attempt, judge_unsent(&error));
             }
         };
         attempt.answered(head.status.as_u16(), &head.headers);
+        let operation = passage.upstream(inbound.call.operation);
+        let way = WayBack { operation, converter: converted.map(|converted| converted.answer) };
         if !head.status.is_success() {
-            return self.refused(admission, attempt, &head, body).await;
+            return self.refused(&way, attempt, &head, body).await;
         }
         let Some(codings) = codings(&head.headers) else {
             return failed(attempt, judge_content(head.status, FailureKind::Broken));
         };
         if is_stream(&head.headers, admission) {
-            let stream = answer_stream(admission, &attempt, body, codings);
+            let stream = answer_stream(admission, &attempt, (body, codings), way);
             self.stream(admission, attempt, head, stream).await
         } else {
-            self.document(admission, attempt, head, (body, codings)).await
+            self.document(admission, attempt, head, (body, codings), &way).await
         }
+    }
+
+    /// The request in the dialect that the account is asked in; none where that is the client's own.
+    fn convert(
+        &self,
+        admission: &Admission,
+        attempt: &OpenAttempt,
+        passage: Passage,
+    ) -> Result<Option<Converted>, Inexpressible> {
+        let Passage::Converted(to) = passage else { return Ok(None) };
+        let inbound = &admission.inbound;
+        let model = upstream_model(admission, &attempt.seat.account);
+        let from = inbound.call.operation.dialect();
+        convert::request(from, to.dialect(), &inbound.body, &model, self.clock.now()).map(Some)
     }
 
     async fn refused(
         &self,
-        admission: &Admission,
+        way: &WayBack,
         attempt: OpenAttempt,
         head: &response::Parts,
         body: UpstreamBody,
@@ -101,8 +140,18 @@ impl Relay {
         let reading = tokio::time::timeout(ERROR_TIME_MAX, self.read_whole((body, codings), ERROR_BYTES_MAX)).await;
         let body = reading.ok().and_then(Result::ok).map(|(body, _hold)| body).unwrap_or_default();
         let destination = &attempt.seat.destination;
-        let operation = admission.inbound.call.operation;
-        let refused = Refused { status: head.status, headers: &head.headers, body, operation, destination };
+        let is_enveloped = matches!(destination.envelope(), Envelope::Bedrock);
+        let error = if is_enveloped {
+            let name = head.headers.get(BEDROCK_ERROR).and_then(|name| name.to_str().ok());
+            Some(bedrock::read_error(name, &body))
+        } else {
+            match protocol::read_body(way.operation, &body) {
+                BodyReading::Error(error) => Some(error),
+                BodyReading::Answer(_) | BodyReading::Garbage => None,
+            }
+        };
+        let is_in_dialect = way.converter.is_none() && !is_enveloped;
+        let refused = Refused { status: head.status, headers: &head.headers, body, error, is_in_dialect, destination };
         let verdict = judge_status(refused, self.clock.now());
         failed(attempt, verdict)
     }
@@ -150,6 +199,7 @@ impl Relay {
         mut attempt: OpenAttempt,
         head: response::Parts,
         body: CodedBody,
+        way: &WayBack,
     ) -> Forwarded {
         let (document, hold) = match self.read_whole(body, DOCUMENT_BYTES_MAX).await {
             Ok(document) => document,
@@ -160,12 +210,19 @@ impl Relay {
             Envelope::CodeAssist { .. } => document.slice_ref(gemini::unwrapped(&document)),
             Envelope::None | Envelope::Bedrock => document,
         };
-        let operation = admission.inbound.call.operation;
-        let reading = match understand(operation, &document) {
+        let reading = match understand(way.operation, &document) {
             Ok(reading) => reading,
             Err(kind) => return failed(attempt, judge_content(head.status, kind)),
         };
-        let document = match operation {
+        let document = match way.converter.as_ref().map(|converter| converter.document(&document)) {
+            None => document,
+            Some(Ok(document)) => document,
+            Some(Err(error)) => {
+                tracing::warn!(account.id = %attempt.seat.account.id, error = %error, "an answer cannot be converted");
+                return failed(attempt, judge_content(head.status, FailureKind::Broken));
+            }
+        };
+        let document = match way.operation {
             Operation::Models(dialect) => model_list::as_seen_by(dialect, admission, &attempt.seat, document),
             _ => document,
         };
@@ -303,25 +360,45 @@ fn understand(operation: Operation, document: &[u8]) -> Result<Option<Reading>, 
     }
 }
 
+/// How an answer comes back.
+struct WayBack {
+    /// What the account was asked.
+    operation: Operation,
+    /// What turns its answer into the client's dialect, where that is another.
+    converter: Option<AnswerConverter>,
+}
+
 /// The stream of an answer, written anew where the client cannot have it as it comes.
 fn answer_stream(
     admission: &Admission,
     attempt: &OpenAttempt,
-    body: UpstreamBody,
-    codings: Vec<Coding>,
+    (body, codings): CodedBody,
+    way: WayBack,
 ) -> AnswerStream {
     let inbound = &admission.inbound;
-    let asked_by_relay = inbound.scan.as_ref().is_some_and(|scan| scan.usage_edit.is_some());
-    let is_wrapped = matches!(attempt.seat.destination.envelope(), Envelope::CodeAssist { .. });
-    let rewrite = Rewrite::of(inbound.form, asked_by_relay, is_wrapped);
-    AnswerStream::new(body, codings, inbound.call.operation.dialect(), inbound.form, rewrite)
+    let envelope = attempt.seat.destination.envelope();
+    let rewriting = Rewriting {
+        without_usage: way.converter.is_none() && inbound.scan.as_ref().is_some_and(|scan| scan.usage_edit.is_some()),
+        is_wrapped: matches!(envelope, Envelope::CodeAssist { .. }),
+        converter: way.converter,
+    };
+    let source = StreamSource {
+        body,
+        codings,
+        dialect: way.operation.dialect(),
+        is_framed: matches!(envelope, Envelope::Bedrock),
+    };
+    AnswerStream::new(source, inbound.form, Rewrite::of(inbound.form, rewriting))
 }
 
 /// By what the answer says it is; by what was asked for where it says nothing.
 fn is_stream(headers: &HeaderMap, admission: &Admission) -> bool {
     let asked = admission.inbound.scan.as_ref().is_some_and(|scan| scan.stream);
     match headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) {
-        Some(content_type) => content_type.trim_start().to_ascii_lowercase().starts_with("text/event-stream"),
+        Some(content_type) => {
+            let content_type = content_type.trim_start().to_ascii_lowercase();
+            STREAMS.iter().any(|stream| content_type.starts_with(stream))
+        }
         None => asked,
     }
 }

@@ -150,8 +150,8 @@ impl Metered {
         };
         let mut last = last;
         if let Some(kind) = failure {
-            attempt.blame(&Failure { kind, status: None, reset: None });
-            if attempt.seat.destination.is_told_by(&last) {
+            attempt.blame(&Failure { kind, status: None, reset: None, family: None });
+            if !stream.speaks_client_s_dialect() || attempt.seat.destination.is_told_by(&last) {
                 last = stream.last_words(&in_our_words(kind), &self.id);
             }
         }
@@ -163,7 +163,7 @@ impl Metered {
     /// The upstream has stopped in the middle: the client is told in its own dialect.
     fn cut(&mut self, kind: FailureKind) {
         let Some(Flow { stream, attempt }) = self.take_flow() else { return };
-        attempt.blame(&Failure { kind, status: None, reset: None });
+        attempt.blame(&Failure { kind, status: None, reset: None, family: None });
         let reading = Some(stream.reading());
         let settlement =
             Settlement { outcome: Outcome::Truncated, failure: Some(kind), reading, finality: Finality::Final };

@@ -1,74 +1,106 @@
 //! The request as it goes upstream: the client's bytes, with what the account's platform needs put in their place.
 
-use crate::{admit::Admission, attempt::upstream_model, directory::Seat, forward::is_of_this_hop};
+use crate::{admit::Admission, attempt::upstream_model, directory::Seat, forward::is_of_this_hop, serve::Passage};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use protocol::{
-    Edit, Operation, edited,
+    Edit, Operation, ScanError, bedrock,
+    convert::Converted,
+    edited,
     headers::{Body, forwards_request_header},
 };
-use upstream::{Call, Envelope, Opening, client::Parts};
+use upstream::{Call, Envelope, client::Parts};
 
-/// A request that cannot be made as the account is configured.
+const BETA: HeaderName = HeaderName::from_static("anthropic-beta");
+const VERSION: HeaderName = HeaderName::from_static("anthropic-version");
+
+/// A request that cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unmade {
     /// The client's query or model has a character that no URL has.
     #[error("the URL cannot be made")]
     Url(#[from] http::Error),
-    /// The account's credential is not at hand.
-    #[error("the account is not signed in")]
-    NotOpened,
+    /// The body does not go into the platform's envelope.
+    #[error(transparent)]
+    Body(#[from] ScanError),
 }
 
-/// The client's request as `seat` is to get it.
+/// The client's request as `seat` is to get it, but for its credential; `converted` where it is asked in another dialect.
 ///
 /// # Errors
 ///
 /// When it cannot be made: see [`Unmade`].
-pub(crate) fn upstream_request(admission: &Admission, seat: &Seat) -> Result<Request<Parts>, Unmade> {
+pub(crate) fn upstream_request(
+    admission: &Admission,
+    seat: &Seat,
+    passage: Passage,
+    converted: Option<&Converted>,
+) -> Result<Request<Parts>, Unmade> {
     let inbound = &admission.inbound;
+    let operation = passage.upstream(inbound.call.operation);
     let model = upstream_model(admission, &seat.account);
-    let query = inbound.head.uri.query().map(without_key).filter(|query| !query.is_empty());
+    // What a client says in the query of one dialect means nothing in another's.
+    let query = inbound.head.uri.query().filter(|_| converted.is_none()).map(without_key);
     let call = Call {
-        operation: inbound.call.operation,
+        operation,
         model: &model,
         streamed: inbound.scan.as_ref().is_some_and(|scan| scan.stream),
-        version: inbound.call.version,
-        query: query.as_deref(),
+        version: inbound.call.version.filter(|_| converted.is_none()),
+        query: query.as_deref().filter(|query| !query.is_empty()),
     };
     let uri = seat.destination.uri(&call)?;
-    let mut request = Request::new(body(admission, seat, &model));
+    let was_decoded = inbound.head.headers.contains_key(header::CONTENT_ENCODING);
+    let changed = if was_decoded || converted.is_some() { Body::Changed } else { Body::AsSent };
+    let mut headers = request_headers(&inbound.head.headers, changed);
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    for (name, value) in converted.map(|converted| converted.headers).unwrap_or_default() {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    for (name, value) in seat.destination.required_headers() {
+        require(&mut headers, name, value);
+    }
+    let body = match converted {
+        Some(converted) => converted.body.clone().into(),
+        None => body(admission, &model),
+    };
+    let body = wrapped(body, seat.destination.envelope(), operation, &model, &mut headers)?;
+    let mut request = Request::new(body);
     *request.method_mut() = inbound.head.method.clone();
     *request.uri_mut() = uri;
-    let was_decoded = inbound.head.headers.contains_key(header::CONTENT_ENCODING);
-    *request.headers_mut() =
-        request_headers(&inbound.head.headers, if was_decoded { Body::Changed } else { Body::AsSent });
-    request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    for (name, value) in seat.destination.required_headers() {
-        require(request.headers_mut(), name, value);
-    }
-    let (name, value) = match seat.destination.opening() {
-        Opening::Header(pair) => pair,
-        Opening::InTurn(pairs) => pairs.next(),
-        Opening::OAuth | Opening::AwsSignature { .. } => return Err(Unmade::NotOpened),
-    };
-    request.headers_mut().insert(name.clone(), value.clone());
+    *request.headers_mut() = headers;
     Ok(request)
 }
 
 /// The client's bytes, with what must be different in them.
-fn body(admission: &Admission, seat: &Seat, model: &str) -> Parts {
+fn body(admission: &Admission, model: &str) -> Parts {
     let inbound = &admission.inbound;
     let Some(scan) = &inbound.scan else { return Parts::default() };
     let edits: Vec<Edit> =
         [scan.model_edit(&inbound.body, model), scan.usage_edit.clone()].into_iter().flatten().collect();
-    if let Envelope::CodeAssist { project } = seat.destination.envelope() {
-        return enveloped(inbound.call.operation, &inbound.body, model, project).into_iter().collect();
+    if edits.is_empty() { inbound.body.clone().into() } else { edited(&inbound.body, edits).into_iter().collect() }
+}
+
+/// `body` in the platform's envelope. What stands in the envelope of Bedrock does not stand in `headers`.
+fn wrapped(
+    body: Parts,
+    envelope: Envelope<'_>,
+    operation: Operation,
+    model: &str,
+    headers: &mut HeaderMap,
+) -> Result<Parts, Unmade> {
+    match envelope {
+        Envelope::None => Ok(body),
+        Envelope::CodeAssist { project } => {
+            Ok(enveloped(operation, &body.into_whole(), model, project).into_iter().collect())
+        }
+        Envelope::Bedrock => {
+            let betas: Vec<_> = headers.get_all(BETA).iter().filter_map(|line| line.to_str().ok()).collect();
+            let parts = bedrock::to_bedrock(&body.into_whole(), betas)?;
+            headers.remove(BETA);
+            headers.remove(VERSION);
+            Ok(parts.into_iter().collect())
+        }
     }
-    if edits.is_empty() {
-        return inbound.body.clone().into();
-    }
-    edited(&inbound.body, edits).into_iter().collect()
 }
 
 /// A Gemini request in Code Assist's envelope.
@@ -98,8 +130,8 @@ fn request_headers(headers: &HeaderMap, body: Body) -> HeaderMap {
 }
 
 /// Puts a header that the provider requires beside the client's: into the list of betas where it is one, else in its place.
-fn require(headers: &mut HeaderMap, name: &header::HeaderName, value: &HeaderValue) {
-    if name.as_str() != "anthropic-beta" {
+fn require(headers: &mut HeaderMap, name: &HeaderName, value: &HeaderValue) {
+    if *name != BETA {
         headers.insert(name.clone(), value.clone());
         return;
     }
@@ -130,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_required_beta_stands_beside_the_client_s_own() {
-        let name = header::HeaderName::from_static("anthropic-beta");
+        let name = BETA;
         let beta = HeaderValue::from_static("oauth-2025-04-20");
         let mut headers = HeaderMap::new();
         require(&mut headers, &name, &beta);

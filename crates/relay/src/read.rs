@@ -9,6 +9,7 @@ use crate::{
     refuse::BUSY_RETRY_AFTER,
     relay::Relay,
     route::Call,
+    select::wanted,
     serve::service_of,
 };
 use bytes::{Bytes, BytesMut};
@@ -64,7 +65,8 @@ impl Relay {
         } else {
             None
         };
-        let service = service_of(&call);
+        let model = scan.as_ref().map(|scan| wanted(&scan.model).1);
+        let service = service_of(&call, model, |platforms, model| self.accounts.names(platforms, model));
         if !key.permissions.allow(service) {
             return Err(Refusal::NotPermitted(service));
         }

@@ -14,12 +14,13 @@ use crate::{
     settings::RelaySettings,
 };
 use accounting::PriceTable;
+use credentials::Credentials;
 use domain::CalendarSchedule;
 use journal::Journal;
 use std::{sync::Arc, time::Duration};
 use store::{Clock, Store, StoreError};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use upstream::Client;
+use upstream::{AwsChain, Client};
 use vault::{Keyring, Throttle};
 
 /// How long tasks may take to settle once they are cut off: they wait for nothing then.
@@ -33,6 +34,10 @@ pub struct Parts {
     pub journal: Journal,
     /// The way to the providers.
     pub client: Client,
+    /// Access tokens of accounts that sign in by OAuth.
+    pub credentials: Credentials,
+    /// AWS keys of accounts that use what the environment gives.
+    pub aws: Arc<AwsChain>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The keys of the stored credentials.
@@ -51,7 +56,8 @@ pub struct Parts {
 pub struct Relay {
     pub(crate) store: Store,
     pub(crate) journal: Journal,
-    pub(crate) client: Client,
+    pub(crate) credentials: Credentials,
+    pub(crate) aws: Arc<AwsChain>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) prices: Prices,
     pub(crate) rates: Rates,
@@ -84,14 +90,15 @@ impl Relay {
     ///
     /// When the store cannot be read.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StoreError> {
-        let Parts { store, journal, client, clock, keyring, prices, calendar, settings, metrics } = parts;
+        let Parts { store, journal, client, credentials, aws, clock, keyring, prices, calendar, settings, metrics } =
+            parts;
         let (reports, writer) = health::reports();
         let (affinities, affinity_writer) = affinity::affinities(Arc::clone(&store.affinity), settings.sticky_ttl);
         // Subscribed before the first reading: what changes in between is heard afterwards.
         let subscription = store.events.subscribe();
         let relay = Arc::new(Self {
             keys: Keys::new(Arc::clone(&store.records), settings.store_grace),
-            accounts: Directory::new(store.clone(), keyring),
+            accounts: Directory::new(store.clone(), keyring, client),
             groups: Groups::default(),
             buffers: Budget::new(settings.buffer_bytes_max, settings.buffer_wait_max),
             prices: Prices::new(prices),
@@ -106,7 +113,8 @@ impl Relay {
             cut: CancellationToken::new(),
             store,
             journal,
-            client,
+            credentials,
+            aws,
             clock,
             calendar,
             settings,

@@ -5,11 +5,12 @@ use crate::{
     affinity::Known,
     directory::{Seat, Stay},
     relay::Relay,
-    serve::platforms,
+    serve::{Passage, platforms},
+    settings::WhenOut,
 };
 use domain::{AccountId, Platform};
 use protocol::Operation;
-use scheduling::{Bound, Choice, Demand, NoChoice, eligibility::Standing, model_family};
+use scheduling::{Bound, Demand, NoChoice, eligibility::Standing, model_family};
 use std::{
     num::NonZeroU32,
     sync::{Arc, Weak},
@@ -118,8 +119,8 @@ impl Relay {
         loop {
             let demand =
                 Demand { platforms, model, family: model.and_then(model_family), bound, passed_over: &passed_over };
-            let Pick { seat, tie, note } = self.pick(&demand, place.as_ref())?;
-            if !seat.destination.serves(inbound.call.operation) {
+            let Pick { seat, tie, note } = self.pick_or_fall_back(&demand, place.as_ref())?;
+            if Passage::to(&seat.destination, inbound.call.operation).is_none() {
                 passed_over.push(seat.account.id.clone());
                 continue;
             }
@@ -168,6 +169,18 @@ impl Relay {
         is_agreed
     }
 
+    /// Picks among what the key is bound to; where that is out and the operator lets keys fall back, among all.
+    fn pick_or_fall_back(&self, demand: &Demand<'_>, place: Option<&Place>) -> Result<Pick, NoChoice> {
+        let own = self.pick(demand, place);
+        match own {
+            Err(out) if demand.bound != Bound::Free && self.settings.when_bound_is_out == WhenOut::FallBack => {
+                let pick = self.pick(&Demand { bound: Bound::Free, ..*demand }, place)?;
+                Ok(Pick { note: format!("{}; fallen back: {out}", pick.note), ..pick })
+            }
+            own => own,
+        }
+    }
+
     /// The session's account if it may stay there, else the first in the order.
     fn pick(&self, demand: &Demand<'_>, place: Option<&Place>) -> Result<Pick, NoChoice> {
         let now = self.clock.now();
@@ -182,8 +195,8 @@ impl Relay {
             None if place.is_some() => Tie::Begins,
             None => Tie::NoSession,
         };
-        let (seat, choice) = self.accounts.choose(demand, now)?;
-        let note = note(Some(&choice), &tie, demand.bound);
+        let (seat, standing) = self.accounts.choose(demand, now)?;
+        let note = note(Some(standing), &tie, demand.bound);
         Ok(Pick { seat, tie, note })
     }
 
@@ -220,14 +233,14 @@ impl Relay {
 }
 
 /// Why this account, for people.
-fn note(choice: Option<&Choice>, tie: &Tie, bound: Bound<'_>) -> String {
-    let how = match choice.map(|choice| (choice.standing, choice.eligible)) {
-        None => "its session was there before".to_owned(),
-        Some((Standing::Sound, eligible)) => format!("least recently used of {eligible} by priority"),
-        Some((Standing::Doubtful { .. }, eligible)) => format!("least doubtful of {eligible}: none is sound"),
+fn note(standing: Option<Standing>, tie: &Tie, bound: Bound<'_>) -> String {
+    let how = match standing {
+        None => "its session was there before",
+        Some(Standing::Sound) => "first by priority, then by least recent use",
+        Some(Standing::Doubtful { .. }) => "least doubtful: none is sound",
     };
     let among = match bound {
-        Bound::Free => how,
+        Bound::Free => how.to_owned(),
         Bound::Account(_) => "the key is bound to it".to_owned(),
         Bound::Group(_) => format!("{how}, in the key's group"),
     };

@@ -3,6 +3,15 @@
 use scheduling::CooldownRules;
 use std::{num::NonZeroU32, time::Duration};
 
+/// What a key does while the account or group that it is bound to cannot serve it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenOut {
+    /// It is refused.
+    Refuse,
+    /// The accounts of all serve it, until its own can again.
+    FallBack,
+}
+
 /// Bounds and times of the corridor.
 #[derive(Debug, Clone)]
 pub struct RelaySettings {
@@ -26,6 +35,8 @@ pub struct RelaySettings {
     pub drain_tokens_max: u64,
     /// How long keys that are known go on while the store cannot be asked about them.
     pub store_grace: Duration,
+    /// What a bound key does while what it is bound to cannot serve.
+    pub when_bound_is_out: WhenOut,
     /// How long a session without requests stays with its account; zero: sessions are no matter.
     pub sticky_ttl: Duration,
     /// Proxies of the operator in front of the relay, which tell a client's address.

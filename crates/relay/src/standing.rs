@@ -3,13 +3,18 @@
 
 use domain::{Cooldown, Timestamp};
 use parking_lot::{MappedRwLockReadGuard, RwLock, RwLockReadGuard};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 /// What changes at an account. It outlives a change of the account's record.
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
     known: RwLock<Known>,
     last_used: AtomicU64,
+    /// Grows when an account's state may have become better: whoever rests is looked at again then.
+    stirs: Arc<AtomicU64>,
 }
 
 #[derive(Debug, Default)]
@@ -32,6 +37,11 @@ pub(crate) struct Reading {
 }
 
 impl Standing {
+    /// That of an account that nothing is known of, which tells `stirs` when it may have become better.
+    pub(crate) fn new(stirs: Arc<AtomicU64>) -> Self {
+        Self { stirs, ..Self::default() }
+    }
+
     /// The cooldowns, ended ones included. The guard is not to be held for long.
     pub(crate) fn cooldowns(&self) -> MappedRwLockReadGuard<'_, [Cooldown]> {
         RwLockReadGuard::map(self.known.read(), |known| known.cooldowns.as_slice())
@@ -59,7 +69,13 @@ impl Standing {
         let Known { cooldowns, .. } = &mut *known;
         match cooldowns.iter_mut().find(|held| held.scope == cooldown.scope) {
             Some(held) if held.outweighs(cooldown) => return false,
-            Some(held) => held.clone_from(cooldown),
+            Some(held) => {
+                // An exclusion that takes a doubt's place may end before it.
+                if cooldown.until < held.until {
+                    self.stirs.fetch_add(1, Ordering::Release);
+                }
+                held.clone_from(cooldown);
+            }
             None => cooldowns.push(cooldown.clone()),
         }
         known.found();
@@ -78,6 +94,7 @@ impl Standing {
         let had_doubts = known.cooldowns.len() < before;
         if had_doubts {
             known.found();
+            self.stirs.fetch_add(1, Ordering::Release);
         }
         had_doubts
     }
@@ -103,6 +120,7 @@ impl Standing {
         if known.unwritten == 0 && known.findings == findings && known.taken < number {
             known.cooldowns = stored;
             known.taken = number;
+            self.stirs.fetch_add(1, Ordering::Release);
         }
     }
 }
@@ -166,6 +184,28 @@ mod tests {
         assert!(!standing.end_doubts());
         assert!(standing.is_cooling(NOW));
         assert!(!standing.is_cooling(Timestamp::from_ms(60)));
+    }
+
+    /// An account that rested longer than its cool-down would serve nobody meanwhile.
+    #[test]
+    fn whatever_may_make_an_account_better_is_told() {
+        let stirs = Arc::new(AtomicU64::new(0));
+        let standing = Standing::new(Arc::clone(&stirs));
+        let told = |expected| assert_eq!(stirs.swap(0, Ordering::Relaxed), expected);
+        standing.cool_down(&cooldown(CooldownCause::Overloaded, 60));
+        told(0);
+        standing.cool_down(&cooldown(CooldownCause::RateLimit, 20));
+        told(1);
+        assert!(!standing.end_doubts());
+        told(0);
+        for _ in 0..2 {
+            standing.written();
+        }
+        let reading = standing.begin_reading();
+        standing.take_over(reading, vec![cooldown(CooldownCause::Upstream, 60)]);
+        told(1);
+        assert!(standing.end_doubts());
+        told(1);
     }
 
     #[test]

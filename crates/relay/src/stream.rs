@@ -10,7 +10,11 @@ use domain::{Dialect, RequestId};
 use futures_util::{Stream, StreamExt};
 use http_body::Body;
 use http_body_util::BodyDataStream;
-use protocol::{Ending, Meaning, Reading, Refusal, StreamReader, sse};
+use protocol::{
+    Ending, Meaning, Reading, Refusal, StreamReader,
+    bedrock::{self, StreamFault},
+    sse,
+};
 use std::{
     io,
     pin::Pin,
@@ -32,9 +36,29 @@ pub(crate) struct AnswerStream {
     has_begun: bool,
 }
 
+/// Where a stream comes from.
+pub(crate) struct StreamSource {
+    /// The body of the upstream's answer.
+    pub(crate) body: UpstreamBody,
+    /// The codings that lie on it.
+    pub(crate) codings: Vec<Coding>,
+    /// What it is written in.
+    pub(crate) dialect: Dialect,
+    /// Whether it comes in AWS's frames.
+    pub(crate) is_framed: bool,
+}
+
 enum Pieces {
     Plain(UpstreamBody),
     Coded(CodingDecoder),
+    Framed(Box<Frames>),
+}
+
+/// A stream in AWS's frames, given out as events.
+struct Frames {
+    pieces: Pieces,
+    decoder: bedrock::StreamDecoder,
+    has_failed: bool,
 }
 
 /// What came of waiting for the upstream.
@@ -54,16 +78,11 @@ pub(crate) enum Step {
 }
 
 impl AnswerStream {
-    /// Reads the body of an upstream's answer in `dialect`; `codings` are undone on the way. The client takes it in `form`, written
-    /// anew where it is not forwarded as it comes.
-    pub(crate) fn new(
-        body: UpstreamBody,
-        codings: Vec<Coding>,
-        dialect: Dialect,
-        form: Form,
-        rewrite: Option<Rewrite>,
-    ) -> Self {
+    /// Reads what comes of `source`. The client takes it in `form`, written anew where it is not forwarded as it comes.
+    pub(crate) fn new(source: StreamSource, form: Form, rewrite: Option<Rewrite>) -> Self {
+        let StreamSource { body, codings, dialect, is_framed } = source;
         let pieces = codings.into_iter().rev().fold(Pieces::Plain(body), Pieces::decoded);
+        let pieces = if is_framed { Pieces::Framed(Box::new(Frames::of(pieces))) } else { pieces };
         Self {
             pieces,
             decoder: sse::Decoder::default(),
@@ -115,6 +134,11 @@ impl AnswerStream {
         self.reader.reading()
     }
 
+    /// Whether the upstream's own last words can be passed on to the client.
+    pub(crate) fn speaks_client_s_dialect(&self) -> bool {
+        self.rewrite.as_ref().is_none_or(|rewrite| !rewrite.is_converted())
+    }
+
     /// `refusal` as what the client hears last of this stream.
     pub(crate) fn last_words(&self, refusal: &Refusal, id: &RequestId) -> Bytes {
         let has_begun = self.rewrite.as_ref().map_or(self.has_begun, Rewrite::has_begun);
@@ -159,14 +183,15 @@ impl AnswerStream {
     fn take_anew(&mut self, piece: &Bytes) -> Step {
         let (reader, mut turn, mut out) = (&mut self.reader, Turn::default(), Vec::new());
         let Some(rewrite) = &mut self.rewrite else { return Step::Broken };
+        let mut written = Ok(());
         let decoded = self.decoder.push(piece, |event| {
-            if !turn.is_over {
+            if !turn.is_over && written.is_ok() {
                 let meaning = reader.read(&event);
                 turn.take(meaning, out.len() as u64);
-                rewrite.event(&event, meaning, &mut out);
+                written = rewrite.event(&event, meaning, &mut out);
             }
         });
-        if decoded.is_err() {
+        if decoded.is_err() || written.is_err() {
             return Step::Broken;
         }
         let hold_from = turn.hold_from.map(in_memory);
@@ -195,7 +220,8 @@ impl AnswerStream {
 
     /// The last bytes with what closes the stream behind them.
     fn closed(&mut self, last: BytesMut) -> Bytes {
-        let Some(rewrite) = &mut self.rewrite else { return last.freeze() };
+        let is_whole = matches!(self.reader.ending(), Some(Ending::Whole));
+        let Some(rewrite) = self.rewrite.as_mut().filter(|_| is_whole) else { return last.freeze() };
         let mut last = last.to_vec();
         rewrite.close(&mut last);
         last.into()
@@ -244,6 +270,7 @@ impl Pieces {
     fn decoded(self, coding: Coding) -> Self {
         let pieces: Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>> = match self {
             Self::Plain(body) => BodyDataStream::new(body).map(|piece| piece.map_err(io::Error::other)).boxed(),
+            Self::Framed(mut frames) => futures_util::stream::poll_fn(move |cx| frames.poll_next(cx)).boxed(),
             Self::Coded(mut decoder) => futures_util::stream::poll_fn(move |cx| decoder.poll_next(cx)).boxed(),
         };
         Self::Coded(CodingDecoder::of_stream(coding, pieces))
@@ -252,6 +279,7 @@ impl Pieces {
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         match self {
             Self::Coded(decoder) => decoder.poll_next(cx),
+            Self::Framed(frames) => frames.poll_next(cx),
             Self::Plain(body) => loop {
                 match ready!(Pin::new(&mut *body).poll_frame(cx)) {
                     Some(Ok(frame)) => {
@@ -263,6 +291,36 @@ impl Pieces {
                     None => return Poll::Ready(None),
                 }
             },
+        }
+    }
+}
+
+impl Frames {
+    fn of(pieces: Pieces) -> Self {
+        Self { pieces, decoder: bedrock::StreamDecoder::default(), has_failed: false }
+    }
+
+    /// The next events. What the provider says in a frame of its own when it gives up becomes an `error` event, the last.
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        if self.has_failed {
+            return Poll::Ready(None);
+        }
+        loop {
+            let piece = match ready!(self.pieces.poll_piece(cx)) {
+                Some(Ok(piece)) => piece,
+                other => return Poll::Ready(other),
+            };
+            let mut events = Vec::new();
+            match self.decoder.push(&piece, &mut events) {
+                Ok(()) if events.is_empty() => continue,
+                Ok(()) => return Poll::Ready(Some(Ok(events.into()))),
+                Err(StreamFault::Refused(error)) => {
+                    self.has_failed = true;
+                    events.extend_from_slice(&bedrock::error_event(&error));
+                    return Poll::Ready(Some(Ok(events.into())));
+                }
+                Err(fault) => return Poll::Ready(Some(Err(io::Error::other(fault)))),
+            }
         }
     }
 }

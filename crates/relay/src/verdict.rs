@@ -2,17 +2,19 @@
 
 use crate::{
     forward::is_of_this_hop,
+    opening::Unsent,
     refuse::{BUSY_RETRY_AFTER, PassedOn, Told},
 };
 use bytes::Bytes;
 use domain::{FailureKind, Timestamp};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use protocol::{
-    BodyReading, Operation, Refusal, UpstreamError, UpstreamErrorKind,
+    Refusal, UpstreamError, UpstreamErrorKind,
+    convert::Inexpressible,
     headers::{Body, forwards_response_header},
     openai,
 };
-use scheduling::{Failure, ProviderReset};
+use scheduling::{Failure, ProviderReset, model_family};
 use std::time::Duration;
 use upstream::{Destination, SendError};
 
@@ -34,6 +36,11 @@ const LIMIT_HEADERS: [LimitHeader; 7] = [
     LimitHeader::in_units("x-ratelimit-reset-requests", "x-ratelimit-remaining-requests"),
     LimitHeader::in_units("x-ratelimit-reset-tokens", "x-ratelimit-remaining-tokens"),
 ];
+
+/// The header that says which of a subscription's limits it is: `five_hour`, `seven_day`, or that of one family over seven days.
+const LIMIT_CLAIM: &str = "anthropic-ratelimit-unified-representative-claim";
+/// See [`LIMIT_CLAIM`].
+const FAMILY_CLAIM: &str = "seven_day_";
 
 /// What a client waits at least after a 429: Codex gives up, and Claude Code guesses, where one names no time.
 const RATE_LIMIT_WAIT_MIN: Duration = Duration::from_secs(1);
@@ -87,31 +94,57 @@ pub(crate) struct Refused<'a> {
     pub(crate) status: StatusCode,
     pub(crate) headers: &'a HeaderMap,
     pub(crate) body: Bytes,
-    /// What was asked: says in which dialect the body is.
-    pub(crate) operation: Operation,
+    /// What the upstream said in it, if it said it in its dialect.
+    pub(crate) error: Option<UpstreamError>,
+    /// Whether the client can have the body as it is.
+    pub(crate) is_in_dialect: bool,
     /// Where it came from: words that tell it are not passed on.
     pub(crate) destination: &'a Destination,
 }
 
 /// Judges an answer with a status other than 2xx.
 pub(crate) fn judge_status(refused: Refused<'_>, now: Timestamp) -> Verdict {
-    let error = match protocol::read_body(refused.operation, &refused.body) {
-        BodyReading::Error(error) => Some(error),
-        BodyReading::Answer(_) | BodyReading::Garbage => None,
-    };
+    let error = refused.error.clone();
     let status = refused.status.as_u16();
     let kind = kind_of(status, error.as_ref());
     let told = error.as_ref().and_then(|error| error.retry_after);
-    let failure = Failure { kind, status: Some(status), reset: reset(kind, refused.headers, told, now) };
+    let reset = reset(kind, refused.headers, told, now);
+    let failure = Failure { kind, status: Some(status), reset, family: limited_family(refused.headers) };
     let told = match kind {
         FailureKind::Credential | FailureKind::Quota | FailureKind::Broken => in_our_words(kind).into(),
-        _ => pass_on(refused, error.is_some(), &failure, now),
+        _ => pass_on(refused, &failure, now),
     };
     Verdict { failure, elsewhere: elsewhere(kind), told }
 }
 
-/// Judges a call that brought no answer.
-pub(crate) fn judge_silence(error: &SendError) -> Verdict {
+/// Judges a request that the account cannot be asked: another may take it as it is.
+pub(crate) fn judge_inexpressible(error: &Inexpressible) -> Verdict {
+    let failure = Failure { kind: FailureKind::Request, status: None, reset: None, family: None };
+    let told = Refusal::InvalidRequest(error.to_string()).into();
+    Verdict { failure, elsewhere: Elsewhere::MayServe, told }
+}
+
+/// Judges a call that was not made, or brought no answer.
+pub(crate) fn judge_unsent(error: &Unsent) -> Verdict {
+    let (kind, reason) = match error {
+        Unsent::Sent(error) => return judge_silence(error),
+        Unsent::NoToken(error) => match error.kind() {
+            credentials::FailureKind::SignInNeeded | credentials::FailureKind::Settings => {
+                (FailureKind::Credential, "the account is not signed in")
+            }
+            credentials::FailureKind::Network => (FailureKind::Connect, "the account's sign-in cannot be renewed now"),
+            credentials::FailureKind::Store => (FailureKind::NoAccount, "the account's sign-in cannot be read now"),
+        },
+        Unsent::NoKeys(_) | Unsent::Unsigned(_) | Unsent::Token => {
+            (FailureKind::Credential, "the account's credential cannot be used")
+        }
+    };
+    let failure = Failure { kind, status: None, reset: None, family: None };
+    let told = Refusal::NoAccount { reasons: reason.to_owned(), retry_after: None }.into();
+    Verdict { failure, elsewhere: Elsewhere::MayServe, told }
+}
+
+fn judge_silence(error: &SendError) -> Verdict {
     let (kind, refusal) = match error {
         SendError::Connect(_) | SendError::Proxy(_) if error.is_connect_timeout() => {
             (FailureKind::Connect, Refusal::UpstreamTimeout)
@@ -120,19 +153,19 @@ pub(crate) fn judge_silence(error: &SendError) -> Verdict {
         SendError::Broken(_) => (FailureKind::Broken, Refusal::UpstreamFailed),
         SendError::HeadTimeout => (FailureKind::Timeout, Refusal::UpstreamTimeout),
     };
-    let failure = Failure { kind, status: None, reset: None };
+    let failure = Failure { kind, status: None, reset: None, family: None };
     Verdict { failure, elsewhere: Elsewhere::MayServe, told: refusal.into() }
 }
 
 /// Judges an answer that began with 200 and turned out to be none before its first content.
 pub(crate) fn judge_content(status: StatusCode, kind: FailureKind) -> Verdict {
-    let failure = Failure { kind, status: Some(status.as_u16()), reset: None };
+    let failure = Failure { kind, status: Some(status.as_u16()), reset: None, family: None };
     Verdict { failure, elsewhere: elsewhere(kind), told: in_our_words(kind).into() }
 }
 
 /// Judges an answer that the relay had no memory for: nobody's fault but its own, and paid for already.
 pub(crate) fn judge_no_memory(status: StatusCode) -> Verdict {
-    let failure = Failure { kind: FailureKind::NoAccount, status: Some(status.as_u16()), reset: None };
+    let failure = Failure { kind: FailureKind::NoAccount, status: Some(status.as_u16()), reset: None, family: None };
     let told = Refusal::Busy { retry_after: BUSY_RETRY_AFTER }.into();
     Verdict { failure, elsewhere: Elsewhere::WouldRefuseToo, told }
 }
@@ -197,6 +230,11 @@ fn reset(kind: FailureKind, headers: &HeaderMap, told: Option<Duration>, now: Ti
     }
 }
 
+/// The family whose weekly limit a subscription's answer speaks of, `seven_day_opus` → `opus`; none: a limit of all models.
+fn limited_family(headers: &HeaderMap) -> Option<&'static str> {
+    text(headers, LIMIT_CLAIM)?.strip_prefix(FAMILY_CLAIM).and_then(model_family)
+}
+
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok().map(str::trim)
 }
@@ -232,12 +270,18 @@ impl ResetForm {
 }
 
 /// The provider's own words, unless they are not in the client's dialect or tell where they come from.
-fn pass_on(refused: Refused<'_>, is_in_dialect: bool, failure: &Failure, now: Timestamp) -> Told {
+fn pass_on(refused: Refused<'_>, failure: &Failure, now: Timestamp) -> Told {
     let wait_min = (failure.kind == FailureKind::RateLimit).then_some(RATE_LIMIT_WAIT_MIN);
     let retry_after = failure.reset.map(|reset| reset.at.since(now)).or(wait_min);
-    if !is_in_dialect || refused.destination.is_told_by(&refused.body) {
+    let tells = |text: &[u8]| refused.destination.is_told_by(text);
+    if !refused.is_in_dialect || refused.error.is_none() || tells(&refused.body) {
         let status = refused.status.as_u16();
-        return Refusal::UpstreamRefused { status, retry_after }.into();
+        let message = refused.error.map(|error| error.message).filter(|message| !message.is_empty());
+        return match message.filter(|message| failure.kind == FailureKind::Request && !tells(message.as_bytes())) {
+            // In another dialect the provider's words are all that says what is wrong with the request.
+            Some(message) if !refused.is_in_dialect && status == 400 => Refusal::InvalidRequest(message).into(),
+            _ => Refusal::UpstreamRefused { status, retry_after }.into(),
+        };
     }
     let mut headers = answer_headers(refused.headers, refused.destination);
     if failure.kind == FailureKind::RateLimit && !headers.contains_key(header::RETRY_AFTER) {
@@ -261,6 +305,7 @@ pub(crate) fn answer_headers(headers: &HeaderMap, from: &Destination) -> HeaderM
 mod tests {
     use super::*;
     use domain::{AccountSettings, AuthScheme, HttpEndpoint, Sealed};
+    use protocol::{BodyReading, Operation};
     use secrecy::SecretString;
 
     const NOW: Timestamp = Timestamp::from_ms(1_795_427_400_000);
@@ -270,8 +315,12 @@ mod tests {
         let headers: HeaderMap = map.collect();
         let status = StatusCode::from_u16(status).expect("a status");
         let body = Bytes::from_static(body.as_bytes());
-        let (operation, destination) = (Operation::Messages, &destination());
-        judge_status(Refused { status, headers: &headers, body, operation, destination }, NOW)
+        let error = match protocol::read_body(Operation::Messages, &body) {
+            BodyReading::Error(error) => Some(error),
+            BodyReading::Answer(_) | BodyReading::Garbage => None,
+        };
+        let destination = &destination();
+        judge_status(Refused { status, headers: &headers, body, error, is_in_dialect: true, destination }, NOW)
     }
 
     fn destination() -> Destination {
@@ -315,6 +364,22 @@ mod tests {
         let body = r#"{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}"#;
         let verdict = judge(400, &[], body);
         assert_eq!((verdict.failure.kind, verdict.elsewhere), (FailureKind::Quota, Elsewhere::MayServe));
+    }
+
+    #[test]
+    fn a_limit_of_one_family_is_known_by_its_claim() {
+        let claims = [
+            ("seven_day_opus", Some("opus")),
+            ("seven_day_sonnet", Some("sonnet")),
+            ("seven_day", None),
+            ("five_hour", None),
+            ("seven_day_", None),
+            ("opus", None),
+        ];
+        for (claim, family) in claims {
+            let headers = [(LIMIT_CLAIM, claim), ("anthropic-ratelimit-unified-reset", "1795427460")];
+            assert_eq!(judge(429, &headers, "{}").failure.family, family, "{claim}");
+        }
     }
 
     #[test]

@@ -1,16 +1,16 @@
 //! The order among eligible accounts: sound before doubtful, then priority, then who was used least recently.
 
-use crate::eligibility::{Bound, Demand, Ineligible, Standing, eligibility};
-use domain::{Account, Cooldown, Timestamp};
+use crate::eligibility::{Bound, Ineligible, Standing};
+use domain::{Priority, Timestamp};
 use std::{collections::BTreeMap, fmt};
 
 /// An account that might serve.
 #[derive(Debug, Clone, Copy)]
-pub struct Candidate<'a> {
-    /// The account.
-    pub account: &'a Account,
-    /// Its cooldowns.
-    pub cooldowns: &'a [Cooldown],
+pub struct Judged {
+    /// Whether it may: what [`eligibility`](crate::eligibility()) says.
+    pub verdict: Result<Standing, Ineligible>,
+    /// Lower is chosen first.
+    pub priority: Priority,
     /// A number that grows with each use of any account; 0: never used.
     pub last_used: u64,
 }
@@ -22,8 +22,6 @@ pub struct Choice {
     pub index: usize,
     /// How well it stands.
     pub standing: Standing,
-    /// How many candidates were eligible.
-    pub eligible: usize,
 }
 
 /// Why none may serve: how many accounts for which reason, and when the first of them may again.
@@ -66,23 +64,18 @@ pub enum Reason {
     CoolingDown(domain::CooldownCause),
 }
 
-/// Chooses among `candidates`. Of two that stand alike in all, the earlier one is chosen.
+/// Chooses among `candidates`, who are those that `bound` lets serve. Of two that stand alike in all, the earlier one is chosen.
 ///
 /// # Errors
 ///
 /// When none is eligible. Accounts of other platforms, and those that the key is not bound to, are not counted.
-pub fn choose<'a>(
-    candidates: impl Iterator<Item = Candidate<'a>>,
-    demand: &Demand<'_>,
-    now: Timestamp,
-) -> Result<Choice, NoChoice> {
-    let (mut best, mut eligible) = (None, 0);
-    let mut none = NoChoice { among: demand.bound.into(), ..NoChoice::default() };
+pub fn choose(candidates: impl Iterator<Item = Judged>, bound: Bound<'_>) -> Result<Choice, NoChoice> {
+    let mut best = None;
+    let mut none = NoChoice { among: bound.into(), ..NoChoice::default() };
     for (index, candidate) in candidates.enumerate() {
-        match eligibility(candidate.account, candidate.cooldowns, demand, now) {
+        match candidate.verdict {
             Ok(standing) => {
-                eligible += 1;
-                let rank = (standing, candidate.account.priority, candidate.last_used);
+                let rank = (standing, candidate.priority, candidate.last_used);
                 if best.is_none_or(|(best_rank, _)| rank < best_rank) {
                     best = Some((rank, index));
                 }
@@ -90,7 +83,7 @@ pub fn choose<'a>(
             Err(reason) => none.count(reason),
         }
     }
-    best.map(|((standing, ..), index)| Choice { index, standing, eligible }).ok_or(none)
+    best.map(|((standing, ..), index)| Choice { index, standing }).ok_or(none)
 }
 
 impl NoChoice {
@@ -168,9 +161,10 @@ impl fmt::Display for Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::eligibility::{Demand, eligibility};
     use domain::{
-        AccountId, AccountSettings, AuthScheme, CooldownCause, CooldownScope, HttpEndpoint, ModelMap, OAuthAccess,
-        OAuthGrant, Platform, Priority, Sealed,
+        Account, AccountId, AccountSettings, AuthScheme, Cooldown, CooldownCause, CooldownScope, HttpEndpoint,
+        ModelMap, OAuthAccess, OAuthGrant, Platform, Priority, Sealed,
     };
 
     const NOW: Timestamp = Timestamp::from_ms(1_000_000);
@@ -213,9 +207,12 @@ mod tests {
     }
 
     fn pick(seats: &[(Account, Vec<Cooldown>, u64)], demand: &Demand<'_>) -> Result<String, NoChoice> {
-        let candidates =
-            seats.iter().map(|(account, cooldowns, last_used)| Candidate { account, cooldowns, last_used: *last_used });
-        choose(candidates, demand, NOW).map(|choice| seats[choice.index].0.id.to_string())
+        let candidates = seats.iter().map(|(account, cooldowns, last_used)| Judged {
+            verdict: eligibility(account, cooldowns, demand, NOW),
+            priority: account.priority,
+            last_used: *last_used,
+        });
+        choose(candidates, demand.bound).map(|choice| seats[choice.index].0.id.to_string())
     }
 
     #[test]
@@ -307,8 +304,7 @@ mod tests {
             let access = OAuthAccess { base_url: "https://h.example".to_owned(), grant };
             let account = Account { settings: AccountSettings::Claude(access), ..account("a", 1) };
             let demand = Demand { platforms: &[Platform::Claude], ..demand(&[]) };
-            let candidate = Candidate { account: &account, cooldowns: &[], last_used: 0 };
-            choose(std::iter::once(candidate), &demand, NOW).err().map(|none| none.to_string())
+            pick(&[(account, vec![], 0)], &demand).err().map(|none| none.to_string())
         };
         assert_eq!(reason(grant(Some("t"), None)), None);
         assert_eq!(reason(grant(Some("t"), Some("revoked"))).as_deref(), Some("1 in need of a sign-in"));

@@ -42,6 +42,8 @@ pub struct Failure {
     pub status: Option<u16>,
     /// What the provider says of its end.
     pub reset: Option<ProviderReset>,
+    /// The family of models whose limit it is, where the provider says that it is no other's.
+    pub family: Option<&'static str>,
 }
 
 /// The cooldown that `failure` begins at `now`; none when the account is not to blame, or the rule is zero.
@@ -57,7 +59,7 @@ pub fn cooldown_after(failure: &Failure, rules: &CooldownRules, now: Timestamp) 
         None => (now.plus(default), "default"),
     };
     let cooldown = Cooldown {
-        scope: CooldownScope::Account,
+        scope: scope(cause, failure.family),
         cause,
         since: now,
         until,
@@ -65,6 +67,12 @@ pub fn cooldown_after(failure: &Failure, rules: &CooldownRules, now: Timestamp) 
         status: failure.status,
     };
     (until > now).then_some(cooldown)
+}
+
+/// A limit of one family leaves the account's other models alone.
+fn scope(cause: CooldownCause, family: Option<&str>) -> CooldownScope {
+    let limited = family.filter(|_| cause == CooldownCause::RateLimit);
+    limited.map_or(CooldownScope::Account, |family| CooldownScope::ModelFamily(family.into()))
 }
 
 fn rule(failure: &Failure, rules: &CooldownRules) -> Option<(CooldownCause, Duration)> {
@@ -99,7 +107,7 @@ mod tests {
 
     fn after(kind: FailureKind, status: u16, reset_s: Option<u64>) -> Option<(CooldownCause, u64, String)> {
         let reset = reset_s.map(|s| ProviderReset { at: NOW.plus(Duration::from_secs(s)), source: "retry-after" });
-        let cooldown = cooldown_after(&Failure { kind, status: Some(status), reset }, &RULES, NOW)?;
+        let cooldown = cooldown_after(&Failure { kind, status: Some(status), reset, family: None }, &RULES, NOW)?;
         Some((cooldown.cause, cooldown.until.since(NOW).as_secs(), cooldown.source.to_string()))
     }
 
@@ -130,6 +138,16 @@ mod tests {
         assert_eq!(after(FailureKind::RateLimit, 429, Some(86_400)), named(1800));
         let refused = after(FailureKind::Credential, 401, Some(7));
         assert_eq!(refused.map(|(_, seconds, _)| seconds), Some(1800), "not for a refused credential");
+    }
+
+    #[test]
+    fn only_a_rate_limit_is_one_family_s() {
+        let scope = |kind, status| {
+            let failure = Failure { kind, status: Some(status), reset: None, family: Some("opus") };
+            cooldown_after(&failure, &RULES, NOW).map(|cooldown| cooldown.scope)
+        };
+        assert_eq!(scope(FailureKind::RateLimit, 429), Some(CooldownScope::ModelFamily("opus".into())));
+        assert_eq!(scope(FailureKind::Credential, 401), Some(CooldownScope::Account));
     }
 
     #[test]

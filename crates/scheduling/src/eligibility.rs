@@ -1,6 +1,6 @@
 //! Whether an account may serve a request now. Every path that looks for an account asks here and nowhere else.
 
-use domain::{Account, AccountId, Cooldown, CooldownCause, Platform, Timestamp};
+use domain::{Account, AccountId, Cooldown, CooldownCause, CooldownScope, Platform, Timestamp};
 use std::{collections::BTreeSet, fmt};
 
 /// Which accounts alone serve a key.
@@ -104,6 +104,17 @@ pub fn eligibility(
         return Err(Ineligible::PassedOver);
     }
     standing(cooldowns, demand, now)
+}
+
+/// Until when `account` with its `cooldowns` serves nobody as if nothing spoke against it, whatever is asked; none: it does not rest
+/// at `now`. What ends by a change of its record alone ends in the far future.
+#[must_use]
+pub fn rests_until(account: &Account, cooldowns: &[Cooldown], now: Timestamp) -> Option<Timestamp> {
+    if !account.schedulable || account.expires_at.is_some_and(|end| end <= now) {
+        return Some(Timestamp::from_ms(i64::MAX));
+    }
+    let whole = cooldowns.iter().filter(|cooldown| cooldown.scope == CooldownScope::Account);
+    whole.map(|cooldown| cooldown.until).find(|until| now < *until)
 }
 
 impl Bound<'_> {

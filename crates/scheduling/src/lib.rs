@@ -4,8 +4,10 @@ pub mod choice;
 pub mod cooldown;
 pub mod eligibility;
 pub mod family;
+pub mod lineup;
 
-pub use choice::{Among, Candidate, Choice, NoChoice, choose};
+pub use choice::{Among, Choice, Judged, NoChoice, choose};
 pub use cooldown::{CooldownRules, Failure, ProviderReset, cooldown_after};
-pub use eligibility::{Bound, Demand, Ineligible, eligibility};
+pub use eligibility::{Bound, Demand, Ineligible, eligibility, rests_until};
 pub use family::model_family;
+pub use lineup::{Lineup, Look, Member};

@@ -89,11 +89,13 @@ impl RedisLedger {
     }
 
     /// The buckets with this letter that exist between two ends, in order, by their names.
-    async fn existing(&self, letter: char, from: &str, to: &str) -> Result<Vec<String>, StoreError> {
+    async fn existing(&self, lane: Lane, letter: char, from: &str, to: &str) -> Result<Vec<String>, StoreError> {
+        let operation = "list what the books hold";
         debug_assert!(from[1..].starts_with(letter), "a range of one letter");
         let all = self.0.names().key(Family::LedgerBuckets, &[]);
         let buckets = Call::command("ZRANGEBYLEX").arg(all).arg(from).arg(to);
-        let buckets: Vec<String> = self.0.ask("list what the books hold", buckets).await?;
+        let reply = self.0.all(lane, operation, vec![buckets]).await?.pop();
+        let buckets: Vec<String> = parsed(operation, reply.unwrap_or(Value::Nil))?;
         Ok(buckets.iter().filter_map(|bucket| bucket.get(2..)).map(str::to_owned).collect())
     }
 }

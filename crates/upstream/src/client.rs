@@ -112,6 +112,24 @@ impl Parts {
     }
 }
 
+impl Parts {
+    /// The whole body; copied together where it is in several parts.
+    #[must_use]
+    pub fn into_whole(mut self) -> Bytes {
+        if self.0.len() > 1 {
+            self.0
+                .iter()
+                .fold(Vec::new(), |mut whole, part| {
+                    whole.extend_from_slice(part);
+                    whole
+                })
+                .into()
+        } else {
+            self.0.pop_front().unwrap_or_default()
+        }
+    }
+}
+
 impl From<Bytes> for Parts {
     fn from(whole: Bytes) -> Self {
         Self::from_iter([whole])

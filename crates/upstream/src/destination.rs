@@ -3,6 +3,7 @@
 mod api;
 mod told;
 
+use crate::sigv4::AwsKeys;
 use api::Api;
 use domain::{
     AccountSettings, AuthScheme, AwsCredential, AzureEndpoint, BedrockAccess, DroidAccess, GeminiAccess, HttpEndpoint,
@@ -72,19 +73,8 @@ pub enum Opening {
         /// The region that is signed for.
         region: Arc<str>,
         /// With what; none: with what the environment gives.
-        key: Option<AwsKey>,
+        keys: Option<AwsKeys>,
     },
-}
-
-/// An AWS access key, opened.
-#[derive(Debug, Clone)]
-pub struct AwsKey {
-    /// Its id.
-    pub access_key_id: String,
-    /// The secret.
-    pub secret_access_key: SecretString,
-    /// The token of temporary credentials.
-    pub session_token: Option<SecretString>,
 }
 
 /// Headers that are used in turn.
@@ -235,13 +225,13 @@ impl Destination {
                 let token = open("bearer_token", sealed)?;
                 (Opening::Header(credential(AuthScheme::Bearer, &token)?), vec![token])
             }
-            AwsCredential::Environment => (Opening::AwsSignature { region, key: None }, Vec::new()),
+            AwsCredential::Environment => (Opening::AwsSignature { region, keys: None }, Vec::new()),
             AwsCredential::AccessKey { access_key_id, secret_access_key, session_token } => {
                 let secret_access_key = open("secret_access_key", secret_access_key)?;
                 let session_token = session_token.as_ref().map(|sealed| open("session_token", sealed)).transpose()?;
                 let secrets = [Some(secret_access_key.clone()), session_token.clone()].into_iter().flatten().collect();
-                let key = AwsKey { access_key_id: access_key_id.clone(), secret_access_key, session_token };
-                (Opening::AwsSignature { region, key: Some(key) }, secrets)
+                let keys = AwsKeys { access_key_id: access_key_id.clone(), secret_access_key, session_token };
+                (Opening::AwsSignature { region, keys: Some(keys) }, secrets)
             }
         };
         Ok(Self::assemble(api, opening, Vec::new(), secrets))

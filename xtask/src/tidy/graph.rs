@@ -67,7 +67,17 @@ const ROOMS: [Room; 18] = [
     },
     Room {
         name: "admin",
-        may_use: &["domain", "protocol", "accounting", "vault", "store", "journal", "upstream", "credentials"],
+        may_use: &[
+            "domain",
+            "protocol",
+            "scheduling",
+            "accounting",
+            "vault",
+            "store",
+            "journal",
+            "upstream",
+            "credentials",
+        ],
         never: &[ENGINES],
     },
     Room {

@@ -2,18 +2,18 @@
 //!
 //! The keys that come next by rank are looked at first; only where few of them belong to the list are all keys of the list ranked.
 //! What keys there are is read from the records each time; when they were used and what they cost is as old as
-//! [`KeptRankings`](crate::rankings::KeptRankings) lets it be.
+//! [`KeptRankings`](crate::rankings::KeptRankings) lets it be, and the page says so where that is more than a moment.
 
 use crate::{
     cursor,
     listing::{self, ListQuery, Listed},
-    rankings::{Question, Ranking},
+    rankings::{Question, Ranking, Told},
     refusal::Refusal,
     state::Plane,
     texts,
 };
 use domain::{ApiKey, Day};
-use std::{cmp::Ordering, sync::Arc};
+use std::{cmp::Ordering, sync::Arc, time::Duration};
 use store::{
     Family, listing as places,
     rankings::{DAYS_MAX, Days},
@@ -32,6 +32,12 @@ pub(super) struct Books {
     pub(super) order: Option<Question>,
     /// The model that its keys have used.
     pub(super) model: Option<Question>,
+}
+
+/// A page with how long ago the books were read for it, where that is more than a moment.
+pub(super) struct RankedPage {
+    pub(super) listed: Listed<ApiKey>,
+    pub(super) age: Option<Duration>,
 }
 
 /// A key's place in a ranked list: what it is ranked by, and its id.
@@ -57,22 +63,38 @@ pub(super) fn model(text: &str) -> Result<String, Refusal> {
     texts::model(text).map_err(|reason| Refusal::parameter("model", reason))
 }
 
+/// Begins to read what lists of keys are most often ranked by, so that the first such list need not wait for it.
+pub(crate) fn prepare(plane: &Plane) {
+    let today = (plane.given.calendar)().day(plane.now());
+    let costs = days(None, None, today).ok().map(Question::RatedCost);
+    plane.rankings.prepare([Question::LastUse].into_iter().chain(costs).collect());
+}
+
 /// A page of the list.
-pub(super) async fn page(plane: &Plane, query: ListQuery, books: Books) -> Result<Listed<ApiKey>, Refusal> {
+pub(super) async fn page(plane: &Plane, query: ListQuery, books: Books) -> Result<RankedPage, Refusal> {
     if books.order.is_none() && books.model.is_none() {
-        return listing::page(plane, &[Family::ApiKey], query).await;
+        prepare(plane);
+        return Ok(RankedPage { listed: listing::page(plane, &[Family::ApiKey], query).await?, age: None });
     }
     let search = listing::search(query.search.clone())?;
     let selection = Selection { family: Family::ApiKey, filters: query.filters.clone(), search };
     plane.given.books.delivered().await;
-    let users = match books.model {
-        Some(model) => Some(plane.rankings.get(model).await?),
-        None => None,
-    };
-    match (books.order, users) {
-        (Some(order), users) => by_rank(plane, &query, &selection, order, users.as_deref()).await,
+    let users = told(plane, books.model).await?;
+    let order = told(plane, books.order.clone()).await?;
+    let age = [&users, &order].into_iter().flatten().filter_map(|told| told.age).max();
+    let (users, order) = (users.map(|told| told.ranking), books.order.zip(order.map(|told| told.ranking)));
+    let listed = match (order, users) {
+        (Some((order, ranking)), users) => by_rank(plane, &query, &selection, &order, &ranking, users.as_deref()).await,
         (None, Some(users)) => by_column(plane, &query, selection, &users).await,
         (None, None) => listing::page(plane, &[Family::ApiKey], query).await,
+    };
+    Ok(RankedPage { listed: listed?, age })
+}
+
+async fn told(plane: &Plane, question: Option<Question>) -> Result<Option<Told>, Refusal> {
+    match question {
+        Some(question) => plane.rankings.get(question).await.map(Some),
+        None => Ok(None),
     }
 }
 
@@ -81,15 +103,15 @@ async fn by_rank(
     plane: &Plane,
     query: &ListQuery,
     selection: &Selection,
-    order: Question,
+    order: &Question,
+    ranking: &Ranking,
     users: Option<&Ranking>,
 ) -> Result<Listed<ApiKey>, Refusal> {
     let limit = listing::limit(query.limit)?;
     let list = format!("{order:?}.{:?}", query.order.direction);
     let after = query.cursor.as_deref().map(|text| cursor::read::<(Option<i128>, String)>(&list, text)).transpose()?;
     let after: Option<Place> = after.map(|(rank, id)| (rank, id.into()));
-    let ranking = plane.rankings.get(order).await?;
-    let candidates = candidates(&ranking, after.as_ref(), query.order.direction);
+    let candidates = candidates(ranking, after.as_ref(), query.order.direction);
     let (rows, more) = if let Some(rows) = highest(plane, selection, users, &candidates, limit).await? {
         (rows, true)
     } else {

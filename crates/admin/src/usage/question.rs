@@ -163,7 +163,7 @@ pub(crate) fn id<T>(
 }
 
 /// A model's name that a parameter gives.
-pub(super) fn model(text: Option<&str>) -> Result<Option<String>, Refusal> {
+pub(crate) fn model(text: Option<&str>) -> Result<Option<String>, Refusal> {
     text.map(texts::model).transpose().map_err(|reason| Refusal::parameter("model", reason))
 }
 

@@ -223,6 +223,53 @@ async fn a_removed_account_leaves_no_cooldown_and_no_bound_session() {
 }
 
 #[tokio::test]
+async fn each_account_says_why_it_does_not_serve_a_key_and_a_model() {
+    let plane = Plane::new().await;
+    let operator = plane.caller(Role::Operator).await;
+    let mut ids = Vec::new();
+    for (name, more) in [
+        ("sound", json!({})),
+        ("paused", json!({"schedulable": false})),
+        ("limited", json!({})),
+        ("doubtful", json!({})),
+        ("other-model", json!({"models": ["m"]})),
+    ] {
+        let mut body = document();
+        body["name"] = json!(name);
+        body["priority"] = json!(ids.len() + 1);
+        for (field, value) in more.as_object().expect("an object") {
+            body[field] = value.clone();
+        }
+        ids.push(id(&create(&operator, body).await));
+    }
+    let overload = Cooldown { cause: CooldownCause::Overloaded, ..cooldown(&plane, CooldownScope::Account) };
+    plane.store.health.begin(&ids[2], &cooldown(&plane, CooldownScope::Account)).await.expect("begins");
+    plane.store.health.begin(&ids[3], &overload).await.expect("begins");
+    let told = async |query: &str| -> Vec<(String, Option<String>)> {
+        let page = operator.get(&format!("/admin/eligibility{query}")).await.expect(200);
+        let text = |item: &Value, field: &str| item[field].as_str().map(str::to_owned);
+        let items = page["items"].as_array().expect("a list").clone();
+        items.iter().map(|item| (text(item, "verdict").expect("a verdict"), text(item, "reason"))).collect()
+    };
+    let out = |reason: &str| ("out".to_owned(), Some(reason.to_owned()));
+    let all = told("?model=claude-opus-5").await;
+    assert_eq!((&all[0], &all[1]), (&("sound".to_owned(), None), &out("paused")));
+    assert_eq!(all[2], out("cooling down (rate_limit) until 2026-11-23T09:31:00.000Z"));
+    assert_eq!((all[3].0.as_str(), &all[4]), ("doubtful", &out("does not serve the model")));
+    let key = operator.post("/admin/api-keys", json!({"name": "k"})).await.expect(201);
+    let path = format!("/admin/api-keys/{}", key["id"].as_str().expect("an id"));
+    let bound = json!({"bindings": {"claude": {"type": "account", "id": ids[0].to_string()}}});
+    operator.send_if("*", Method::PATCH, &path, Some(&bound)).await.expect(200);
+    let asked = format!("?key={}", key["id"].as_str().expect("an id"));
+    let of_key = told(&asked).await;
+    assert_eq!((&of_key[0], &of_key[4]), (&("sound".to_owned(), None), &out("not what the key is bound to")));
+    assert_eq!(told("?service=gemini").await, []);
+    assert_eq!(told("?model=ccr,m").await, [], "the prefix asks for another platform");
+    assert_eq!(operator.get("/admin/eligibility?key=nobody").await.refusal().0, "not_found");
+    assert_eq!(operator.get("/admin/eligibility?model=").await.refusal().0, "invalid_request");
+}
+
+#[tokio::test]
 async fn sticky_sessions_are_ended_by_account_by_key_by_group_and_all_at_once() {
     let plane = Plane::new().await;
     let operator = plane.caller(Role::Operator).await;

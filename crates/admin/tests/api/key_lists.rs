@@ -5,9 +5,12 @@ use crate::{
     plane::{Caller, Plane},
 };
 use admin::Books as _;
-use domain::{Attempt, NanoUsd, Outcome, Role};
+use async_trait::async_trait;
+use domain::{Attempt, KeyId, NanoUsd, Outcome, Role, Timestamp};
 use serde_json::json;
 use std::{sync::Arc, time::Duration};
+use store::{Rankings, StoreError, rankings::Days};
+use tokio::sync::Semaphore;
 
 const PATH: &str = "/admin/api-keys";
 
@@ -43,6 +46,9 @@ async fn keys_are_ordered_by_last_use_and_by_rated_cost_page_after_page() {
             used(&plane, &books, &id, hours, "claude-opus-5", cost).await;
         }
     }
+    // This node may have read the books before; another one reads them now.
+    let node = plane.another_node(|_| ()).await;
+    let operator = node.caller(Role::Operator).await;
     assert_eq!(names(&operator, "order=last_used").await, "bdac");
     assert_eq!(names(&operator, "order=last_used&direction=asc").await, "cadb");
     assert_eq!(names(&operator, "order=last_used&tag=two").await, "bd");
@@ -54,6 +60,7 @@ async fn keys_are_ordered_by_last_use_and_by_rated_cost_page_after_page() {
         let page = operator.get(&format!("{PATH}?order=cost&limit=1{next}")).await.expect(200);
         paged += page["items"][0]["name"].as_str().expect("a name");
         assert_eq!(page["items"][0]["usage"]["requests"], u64::from(page["items"][0]["name"] != "c"));
+        assert_eq!(page["books_as_of"], json!(null));
         let Some(cursor) = page["next_cursor"].as_str() else { break };
         next = format!("&cursor={cursor}");
     }
@@ -96,4 +103,48 @@ async fn keys_are_found_by_a_model_that_they_used_in_some_days() {
         let refused = operator.get(&format!("{PATH}?{}", query.replace(' ', "%20"))).await;
         assert_eq!(refused.refusal(), ("invalid_request", vec![name]), "{query}");
     }
+}
+
+/// Books that are read as often as the test lets them be.
+struct Slow {
+    rankings: Arc<dyn Rankings>,
+    free: Semaphore,
+}
+
+#[async_trait]
+impl Rankings for Slow {
+    async fn last_uses(&self) -> Result<Vec<(KeyId, Timestamp)>, StoreError> {
+        self.free.acquire().await.expect("open").forget();
+        self.rankings.last_uses().await
+    }
+
+    async fn rated_costs(&self, days: Days) -> Result<Vec<(KeyId, NanoUsd)>, StoreError> {
+        self.rankings.rated_costs(days).await
+    }
+
+    async fn keys_of_model(&self, model: &str, days: Days) -> Result<Vec<KeyId>, StoreError> {
+        self.rankings.keys_of_model(model, days).await
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_is_older_than_a_moment_is_given_at_once_and_says_so() {
+    let plane = Plane::new().await;
+    let slow = Arc::new(Slow { rankings: Arc::clone(&plane.store.rankings), free: Semaphore::new(1) });
+    let node = plane.another_node(|store| store.rankings = Arc::clone(&slow) as _).await;
+    let operator = node.caller(Role::Operator).await;
+    for name in ["a", "b"] {
+        create(&plane, &operator, name, "t").await;
+    }
+    let listed = async || operator.get(&format!("{PATH}?order=last_used")).await.expect(200);
+    assert_eq!(listed().await["books_as_of"], json!(null));
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(20)).await;
+    tokio::time::resume();
+    let older = listed().await;
+    let as_of = older["books_as_of"].as_str().expect("an instant");
+    assert!(as_of <= &*plane.clock.now().minus(Duration::from_secs(20)).to_string(), "{as_of}");
+    assert_eq!(older["items"].as_array().expect("items").len(), 2);
+    slow.free.add_permits(1);
+    while listed().await["books_as_of"] != json!(null) {}
 }

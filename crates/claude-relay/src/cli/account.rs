@@ -5,7 +5,7 @@ mod secrets;
 
 use crate::cli::{
     CommandError, Desk, Verdict,
-    api::Call,
+    api::{Call, Query},
     console::Consent,
     fields::{Draft, Fields},
     figures,
@@ -89,6 +89,24 @@ enum AccountCommand {
     Reset {
         /// Its id, or its name
         account: String,
+    },
+    /// Say of each account why it may serve a key and a model now, or why not
+    Explain {
+        /// The key that asks, by its id, or its name
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+        /// The model that is asked for
+        #[arg(long, value_name = "MODEL")]
+        model: Option<String>,
+        /// Whose accounts: claude, gemini, openai, droid [default: claude]
+        #[arg(long, value_name = "SERVICE")]
+        service: Option<String>,
+        /// How many at most, up to 500
+        #[arg(long, value_name = "NUMBER", default_value_t = 50)]
+        limit: usize,
+        /// Where the page before has ended
+        #[arg(long, value_name = "CURSOR")]
+        cursor: Option<String>,
     },
     /// End sticky sessions: their next requests are given accounts anew
     Unstick {
@@ -214,6 +232,24 @@ pub(crate) async fn run(args: &AccountArgs, desk: &Desk) -> Result<Verdict, Comm
             order.put("model", model.as_deref()).put("dialect", dialect.as_deref());
             return test(desk, account, order).await;
         }
+        AccountCommand::Explain { key, model, service, limit, cursor } => {
+            let key = match key {
+                Some(key) => Some(API_KEYS.id_of(&desk.api, key).await?),
+                None => None,
+            };
+            let query = Query::of("/admin/eligibility").with("key", key).with("model", model.as_ref());
+            let query =
+                query.with("service", service.as_ref()).with("limit", Some(limit)).with("cursor", cursor.as_ref());
+            let columns = [
+                texts("NAME"),
+                texts("PLATFORM").spare(1),
+                numbers("PRIORITY").spare(2),
+                texts("VERDICT"),
+                texts("WHY"),
+                texts("ID").spare(3),
+            ];
+            listing::show_page(desk, &ACCOUNTS, query.into_path(), columns, verdict_row).await?;
+        }
         AccountCommand::Unstick { sessions } => {
             let path = sessions.path(desk).await?;
             desk.show(&desk.api.send(Call::new(Method::DELETE, path)).await?)?;
@@ -278,6 +314,23 @@ fn row(account: &Value) -> Vec<Cell> {
         priority.into(),
         reasons(account).into(),
         figures::text(&account["id"]).into(),
+    ]
+}
+
+fn verdict_row(account: &Value) -> Vec<Cell> {
+    let verdict = figures::text(&account["verdict"]);
+    let tone = match verdict {
+        "sound" => Tone::Good,
+        "doubtful" => Tone::Doubtful,
+        _ => Tone::Bad,
+    };
+    vec![
+        figures::text(&account["name"]).into(),
+        figures::text(&account["platform"]).into(),
+        account["priority"].to_string().into(),
+        Cell::toned(verdict, tone),
+        figures::text(&account["reason"]).into(),
+        figures::text(&account["account_id"]).into(),
     ]
 }
 

@@ -74,8 +74,17 @@ pub(crate) async fn show_page(
         table.push(row(item));
     }
     let mut text = if items.is_empty() { "none\n".to_owned() } else { table.render(&desk.console) };
+    text.push_str(&older_books(&answer.document));
     text.push_str(&next_page(&answer.document));
     print(&text)
+}
+
+/// That a page stands in an order which is not fresh, if it says so.
+fn older_books(page: &Value) -> String {
+    match page["books_as_of"].as_str() {
+        Some(instant) => format!("chosen by the books as of {instant}: the same in a moment has them as they are\n"),
+        None => String::new(),
+    }
 }
 
 /// How to see the page behind `page`, if there is one.

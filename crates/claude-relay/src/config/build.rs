@@ -199,6 +199,7 @@ fn relay(read: &mut Reader<'_>) -> RelaySettings {
             time_max: read.get(&table::DRAIN_TIME_MAX),
             tokens_max: read.get(&table::DRAIN_TOKENS_MAX),
         },
+        bound_keys_fall_back: read.get(&table::RELAY_BOUND_KEYS_FALL_BACK),
         sticky_ttl: read.get(&table::STICKY_TTL),
     }
 }

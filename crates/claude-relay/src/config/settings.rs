@@ -168,6 +168,8 @@ pub struct RelaySettings {
     pub keep_alive_every: Duration,
     /// Reading on after a client has left.
     pub drain: DrainSettings,
+    /// What a bound key does while what it is bound to cannot serve.
+    pub bound_keys_fall_back: bool,
     /// How long a session without requests stays with its account; zero: sessions are no matter.
     pub sticky_ttl: Duration,
 }

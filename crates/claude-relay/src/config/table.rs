@@ -360,6 +360,17 @@ pub(super) static STICKY_TTL: Setting<Duration> = Setting::new(
     "1h",
 );
 
+pub(super) static RELAY_BOUND_KEYS_FALL_BACK: Setting<bool> = Setting::new(
+    Spec::new(
+        "relay.bound_keys_fall_back",
+        "Whether a key that is bound to an account or a group is served by the accounts of all while that cannot serve it. \
+     `false`: it is refused.",
+    )
+    .earlier(&[Earlier::named("CLAUDE_DEDICATED_ACCOUNT_FALLBACK")]),
+    &parse::SWITCH,
+    "false",
+);
+
 pub(super) static SHUTDOWN_GRACE: Setting<Duration> = Setting::new(
     Spec::new("shutdown.grace", "How long running streams may go on when the relay is asked to stop."),
     &parse::SPAN,
@@ -469,6 +480,7 @@ pub(super) static ALL: &[&Spec] = &[
     &RELAY_KEEP_ALIVE_EVERY.spec,
     &DRAIN_TIME_MAX.spec,
     &DRAIN_TOKENS_MAX.spec,
+    &RELAY_BOUND_KEYS_FALL_BACK.spec,
     &STICKY_TTL.spec,
     &SHUTDOWN_GRACE.spec,
     &COOLDOWN_UNAVAILABLE.spec,

@@ -32,6 +32,10 @@ pub(crate) async fn whole_life(site: &Site) {
     let edited = site.document(&["account", "edit", "main", "--priority", "7", "--model", "a=b", "--model", "c"]).await;
     assert_eq!((&edited["priority"], &edited["models"]), (&json!(7), &json!({"a": "b", "c": "c"})));
     assert_eq!(site.document(&["account", "reset", "main"]).await["id"], made["id"]);
+    let explained = site.said(&["account", "explain", "--model", "a"]).await;
+    assert!(explained.contains("main") && explained.contains("sound"), "{explained}");
+    let explained = site.document(&["account", "explain", "--model", "z"]).await;
+    assert_eq!(explained["items"][0]["reason"], json!("does not serve the model"));
     for which in [&["main"][..], &["--all"]] {
         let ended = site.document(&[&["account", "unstick"][..], which].concat()).await;
         assert_eq!(ended["ended"], json!(0));

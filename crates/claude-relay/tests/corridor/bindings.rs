@@ -104,6 +104,26 @@ async fn a_key_that_is_bound_to_a_group_goes_on_inside_of_it_only() {
 }
 
 #[tokio::test]
+async fn a_bound_key_falls_back_to_the_accounts_of_all_where_that_is_set_and_comes_back() {
+    let command = command().env("RELAY_BOUND_KEYS_FALL_BACK", "true");
+    let site = Site::start_as(command, [Script::default(), Script::default()]).await;
+    let bound = bind(&site, "account", &site.accounts[1]).await;
+    served_by(&site, 1, bound).await;
+    site.upstreams[1].script().push(Reply::rate_limited(30, ""));
+    let answered = site.ask(Form::Json).await;
+    assert_eq!(answered.status, 200, "{answered:?}");
+    let records = site.records_of(&answered).await;
+    assert_eq!(accounts(&records), [&site.accounts[1], &site.accounts[0]]);
+    let record = site.record_of(&site.ask(Form::Json).await).await;
+    assert_eq!(record["account_id"], site.accounts[0].as_str());
+    let note = record["note"].as_str().unwrap();
+    assert!(note.contains("fallen back: the key is bound to one account: 1 cooling down (rate_limit)"), "{note}");
+    site.reset(1).await;
+    let answered = site.ask(Form::Json).await;
+    assert_eq!(accounts(&site.records_of(&answered).await), [&site.accounts[1]]);
+}
+
+#[tokio::test]
 async fn a_change_of_a_binding_and_of_a_group_counts_within_a_second() {
     let site = three_accounts().await;
     for place in [2, 1] {

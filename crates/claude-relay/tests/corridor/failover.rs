@@ -1,6 +1,6 @@
 //! Two accounts: the second serves where the first cannot, as long as the client has seen no content; and the last resort.
 
-use crate::support::{Form, Site, command, error_type, last_error};
+use crate::support::{Form, Site, body, command, error_type, last_error};
 use serde_json::{Value, json};
 use testkit::{
     Answer, ErrorKind, Reply, Script,
@@ -190,4 +190,17 @@ async fn accounts_of_one_priority_take_turns() {
         (site.upstreams[1].books().exchanges.len() == first + 1).then_some(())
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_limit_of_one_family_leaves_the_account_s_other_models_alone() {
+    let site = two_accounts().await;
+    let claim = ("anthropic-ratelimit-unified-representative-claim", "seven_day_opus");
+    site.upstream().script().push(Reply::rate_limited(60, "").with_header(claim.0, claim.1));
+    for (model, place) in [("claude-opus-4-5", 1), ("claude-opus-4-1", 1), ("claude-sonnet-4-5", 0)] {
+        let answered = site.post("/v1/messages", &[], &body(model, Form::Json)).await;
+        let last = site.records_of(&answered).await.pop().unwrap();
+        assert_eq!(last["account_id"], site.accounts[place].as_str(), "{model}");
+    }
+    assert_eq!(site.state_of(0).await["status"], "limited");
 }

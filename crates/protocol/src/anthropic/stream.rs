@@ -98,13 +98,11 @@ impl UsageReader {
     }
 
     fn block_delta(&mut self, data: &[u8]) -> Meaning {
-        match delta_bytes(data) {
-            Ok(bytes) => self.course.content(bytes),
-            Err(Fault { .. }) => {
-                self.course.content(0);
-                self.course.garble();
-            }
-        }
+        let bytes = delta_bytes(data).unwrap_or_else(|Fault { .. }| {
+            self.course.garble();
+            0
+        });
+        self.course.content(bytes);
         Meaning::Content
     }
 

@@ -362,6 +362,17 @@ impl Delivery {
     }
 }
 
+/// A schema with a description in it, for dialects that have none beside it. One that it has itself is kept.
+pub(super) fn described<'a>(schema: &'a RawValue, description: Option<&str>) -> Cow<'a, RawValue> {
+    let field = Field { path: String::new(), raw: schema };
+    let has_own = field.object().is_ok_and(|mut fields| fields.take("description").is_some());
+    let Some(description) = description.filter(|_| !has_own) else { return Cow::Borrowed(schema) };
+    let Some(rest) = schema.get().strip_prefix('{').map(str::trim_start) else { return Cow::Borrowed(schema) };
+    let comma = if rest.starts_with('}') { "" } else { "," };
+    let whole = format!("{{\"description\":{}{comma}{rest}", serde_json::Value::from(description));
+    RawValue::from_string(whole).map_or(Cow::Borrowed(schema), Cow::Owned)
+}
+
 impl Effort {
     /// Reads the word of OpenAI and Anthropic.
     pub(super) fn parse(word: &str) -> Option<Self> {
@@ -412,7 +423,7 @@ impl Tier {
             "default" => Self::Standard,
             "flex" => Self::Flex,
             "priority" => Self::Priority,
-            _ => return Err(field.fault("must be auto, default, flex or priority")),
+            _ => return Err(field.fault("must be auto, default, flex or priority: the upstream knows no other")),
         };
         Ok(Wish::new(field.path, tier))
     }

@@ -12,6 +12,9 @@ use std::{borrow::Cow, fmt};
 /// Most members of an object that is looked into. The largest known, a request, has about forty.
 const MEMBERS_MAX: usize = 256;
 
+/// Longest path that a fault names, in bytes. The longest of a known field has about eighty.
+const PATH_BYTES_MAX: usize = 256;
+
 /// Why a document cannot be read: where, and what is wrong there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -47,9 +50,14 @@ pub(super) struct Number<'a> {
 }
 
 impl Fault {
-    /// A fault of `field`.
+    /// A fault of `field`. A path longer than [`PATH_BYTES_MAX`] is cut: its keys are whatever was sent.
     pub(super) fn new(field: impl Into<String>, reason: impl Into<Cow<'static, str>>) -> Self {
-        Self { field: field.into(), reason: reason.into() }
+        let mut field = field.into();
+        if field.len() > PATH_BYTES_MAX {
+            let end = (0..=PATH_BYTES_MAX).rev().find(|&at| field.is_char_boundary(at)).unwrap_or(0);
+            field.truncate(end);
+        }
+        Self { field, reason: reason.into() }
     }
 }
 
@@ -94,6 +102,17 @@ impl<'a> Fields<'a> {
         self.take(name).map(|field| field.count()).transpose()
     }
 
+    /// Takes a number of tokens, if there is one that can be read: an answer does not fail by how it is counted.
+    pub(super) fn tokens(&mut self, name: &str) -> Option<u64> {
+        self.take(name).and_then(|field| field.count().ok())
+    }
+
+    /// Takes an object of numbers of tokens; one without members when there is none.
+    pub(super) fn counts(&mut self, name: &str) -> Self {
+        let counts = self.take(name).and_then(|field| field.object().ok());
+        counts.unwrap_or_else(|| Self { path: String::new(), members: Vec::new() })
+    }
+
     /// Takes an object.
     pub(super) fn object(&mut self, name: &str) -> Result<Option<Fields<'a>>, Fault> {
         self.take(name).map(Field::object).transpose()
@@ -102,6 +121,23 @@ impl<'a> Fields<'a> {
     /// Takes the items of an array; none when there is none.
     pub(super) fn list(&mut self, name: &str) -> Result<Vec<Field<'a>>, Fault> {
         Ok(self.take(name).map(Field::list).transpose()?.unwrap_or_default())
+    }
+
+    /// Takes who may call a tool, or did.
+    ///
+    /// # Errors
+    ///
+    /// When it is anyone but the model itself: programs that a provider runs call no tools of others.
+    pub(super) fn refuse_programs(&mut self) -> Result<(), Fault> {
+        const REASON: &str = "only the model itself calls tools upstream";
+        if let Some(mut caller) = self.object("caller")? {
+            let kind = caller.required("type")?;
+            if kind.text()? != "direct" {
+                return Err(kind.fault(REASON));
+            }
+        }
+        let other = self.list("allowed_callers")?.into_iter().find(|caller| caller.raw.get() != r#""direct""#);
+        other.map_or(Ok(()), |caller| Err(caller.fault(REASON)))
     }
 
     /// Forgets members that change no content.

@@ -93,7 +93,7 @@ enum State {
 /// The reader of the upstream's dialect.
 #[derive(Debug, Clone)]
 enum Reader {
-    Anthropic(anthropic::AnswerReader),
+    Anthropic,
     Chat(chat::AnswerReader),
     Responses(responses::AnswerReader),
     Gemini(gemini::AnswerReader),
@@ -224,7 +224,7 @@ impl Client {
 impl Reader {
     fn of(dialect: Dialect) -> Self {
         match dialect {
-            Dialect::Anthropic => Self::Anthropic(anthropic::AnswerReader),
+            Dialect::Anthropic => Self::Anthropic,
             Dialect::OpenAiChat => Self::Chat(chat::AnswerReader::default()),
             Dialect::OpenAiResponses => Self::Responses(responses::AnswerReader::default()),
             Dialect::Gemini => Self::Gemini(gemini::AnswerReader::default()),
@@ -233,7 +233,7 @@ impl Reader {
 
     fn event<'e>(&mut self, event: &sse::Event<'e>, out: &mut Vec<Piece<'e>>) -> Result<Option<UpstreamError>, Fault> {
         match self {
-            Self::Anthropic(reader) => reader.event(event, out),
+            Self::Anthropic => anthropic::read_event(event, out),
             Self::Chat(reader) => reader.event(event, out),
             Self::Responses(reader) => reader.event(event, out),
             Self::Gemini(reader) => reader.event(event, out),
@@ -242,7 +242,7 @@ impl Reader {
 
     fn document<'b>(&self, body: &'b [u8], out: &mut Vec<Piece<'b>>) -> Result<(), Fault> {
         match self {
-            Self::Anthropic(_) => anthropic::read_document(body, out),
+            Self::Anthropic => anthropic::read_document(body, out),
             Self::Chat(_) => chat::AnswerReader::default().document(body, out),
             Self::Responses(_) => responses::read_document(body, out),
             Self::Gemini(_) => gemini::AnswerReader::default().document(body, out),

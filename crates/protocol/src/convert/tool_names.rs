@@ -1,6 +1,6 @@
 //! Names of tools that fit the upstream, and the way back.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 /// What a dialect lets a tool be called.
 #[derive(Debug, Clone, Copy)]
@@ -26,8 +26,8 @@ pub(super) enum First {
 #[derive(Debug, Clone)]
 pub(super) struct ToolNames {
     rule: NameRule,
-    /// As sent, and as the client has it.
-    changed: Vec<(String, String)>,
+    /// By the name as sent, the name as the client has it.
+    changed: HashMap<String, String>,
 }
 
 /// Characters of the digest behind a name that was changed, with its `_`.
@@ -35,22 +35,22 @@ const DIGEST_LENGTH: usize = 9;
 
 impl ToolNames {
     /// No name is changed yet.
-    pub(super) const fn new(rule: NameRule) -> Self {
-        Self { rule, changed: Vec::new() }
+    pub(super) fn new(rule: NameRule) -> Self {
+        Self { rule, changed: HashMap::new() }
     }
 
     /// The name as the upstream takes it, and remembers which it was.
     pub(super) fn fit<'n>(&mut self, name: &'n str) -> Cow<'n, str> {
         let sent = self.rule.fit(name);
-        if sent != name && !self.changed.iter().any(|(_, original)| original == name) {
-            self.changed.push((sent.clone().into_owned(), name.to_owned()));
+        if sent != name {
+            self.changed.insert(sent.clone().into_owned(), name.to_owned());
         }
         sent
     }
 
     /// The client's name for what the upstream calls `sent`.
     pub(super) fn original<'n>(&'n self, sent: &'n str) -> &'n str {
-        self.changed.iter().find(|(changed, _)| changed == sent).map_or(sent, |(_, original)| original)
+        self.changed.get(sent).map_or(sent, |original| original)
     }
 }
 

@@ -163,11 +163,10 @@ impl Decoder {
         while let Some(&byte) = bytes.get(at) {
             at += 1;
             match (string, byte) {
-                (InString::Escape, _) => string = InString::Yes,
+                (InString::Escape, _) | (InString::No, b'"') => string = InString::Yes,
                 (InString::Yes, b'\\') => string = InString::Escape,
                 (InString::Yes, b'"') => string = InString::No,
                 (InString::Yes, _) => at += memchr2(b'"', b'\\', &bytes[at..]).unwrap_or(bytes.len() - at),
-                (InString::No, b'"') => string = InString::Yes,
                 (InString::No, b'{' | b'[') => depth += 1,
                 (InString::No, b'}' | b']') => {
                     depth = depth.saturating_sub(1);

@@ -45,6 +45,11 @@ pub(super) fn in_value(error: &Value<'_>) -> Result<UpstreamError, Fault> {
     Ok(error)
 }
 
+/// Reads the text of such a value.
+pub(crate) fn told_error(text: &[u8]) -> Result<UpstreamError, Fault> {
+    in_value(&Value::whole(text))
+}
+
 /// The kind by a canonical code (google/rpc/code.proto).
 fn kind_of(status: &str) -> UpstreamErrorKind {
     match status {

@@ -10,6 +10,7 @@ mod read;
 pub(crate) mod refusal;
 mod scan;
 
+pub(crate) use error::told_error;
 pub use read::unwrapped;
 pub(crate) use read::{GeminiReader, read_content};
 pub(crate) use scan::scan;

@@ -158,9 +158,9 @@ impl GeminiReader {
             }
         }
         if finishes {
-            self.candidates.finish(index)
+            self.candidates.finish(index);
         } else {
-            self.candidates.begin(index)
+            self.candidates.begin(index);
         }
         chunk.finishes |= finishes;
         Ok(())

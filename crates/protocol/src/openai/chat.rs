@@ -126,9 +126,9 @@ impl ChatReader {
             }
         }
         if finishes {
-            self.choices.finish(index)
+            self.choices.finish(index);
         } else {
-            self.choices.begin(index)
+            self.choices.begin(index);
         }
         chunk.finishes |= finishes;
         Ok(())

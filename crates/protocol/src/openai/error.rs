@@ -17,12 +17,17 @@ const WAIT_WORDS: &str = "try again in ";
 
 /// Reads the value of `error`: an object, or with some upstreams only a text.
 pub(super) fn in_value(error: &Value<'_>) -> Result<UpstreamError, Fault> {
-    let mut words = Words { message: error.short_text(MESSAGE_READ_BYTES_MAX), ..Words::default() };
+    let mut words = ErrorWords { message: error.short_text(MESSAGE_READ_BYTES_MAX), ..ErrorWords::default() };
     for member in error.members().into_iter().flatten() {
         let member = member?;
         words.take(&member.key, &member.value);
     }
     Ok(words.error())
+}
+
+/// Reads the text of such a value.
+pub(crate) fn told_error(text: &[u8]) -> Result<UpstreamError, Fault> {
+    in_value(&Value::whole(text))
 }
 
 /// Reads an event whose members are the error's: `{"type":"error","code":…,"message":…}`, or that holds it in `error`.
@@ -42,7 +47,7 @@ pub(super) fn in_event(data: &[u8]) -> UpstreamError {
 #[derive(Default)]
 pub(super) struct Document {
     told: Option<UpstreamError>,
-    top: Words,
+    top: ErrorWords,
 }
 
 impl Document {
@@ -62,17 +67,19 @@ impl Document {
     }
 }
 
+/// What an error says of itself, by the names of its members.
 #[derive(Default)]
-struct Words {
-    message: Option<String>,
-    kind: Option<String>,
-    code: Option<String>,
+pub(crate) struct ErrorWords {
+    pub(crate) message: Option<String>,
+    /// `type`.
+    pub(crate) kind: Option<String>,
+    pub(crate) code: Option<String>,
     /// A code that is a number is an HTTP status.
-    status: Option<u64>,
-    resets_in_secs: Option<u64>,
+    pub(crate) status: Option<u64>,
+    pub(crate) resets_in_secs: Option<u64>,
 }
 
-impl Words {
+impl ErrorWords {
     fn take(&mut self, key: &[u8], value: &Value<'_>) {
         match key {
             b"message" => self.message = value.short_text(MESSAGE_READ_BYTES_MAX),
@@ -83,7 +90,8 @@ impl Words {
         }
     }
 
-    fn error(self) -> UpstreamError {
+    /// The error that they tell. A code says more than a type.
+    pub(crate) fn error(self) -> UpstreamError {
         let message = self.message.unwrap_or_default();
         let words = [self.code.as_deref(), self.kind.as_deref()];
         let status = self.status.or_else(|| self.code.as_deref()?.parse().ok());

@@ -12,5 +12,6 @@ mod scan;
 
 pub(crate) use chat::{ChatReader, read_chat, read_embeddings};
 pub use error::span;
+pub(crate) use error::{ErrorWords, told_error};
 pub(crate) use responses::{ResponsesReader, read_response};
 pub(crate) use scan::{scan_chat, scan_responses};

@@ -1,8 +1,8 @@
 //! The shapes of a refusal in these dialects (the provider's API reference, "Error codes" and "Streaming events").
 
-use crate::refusal::Facts;
+use crate::{refusal::Facts, skim::Members};
 use serde::Serialize;
-use serde_json::{Value, json};
+use std::borrow::Cow;
 
 #[derive(Serialize)]
 struct Envelope<'a> {
@@ -40,23 +40,42 @@ pub(crate) fn chat_event(facts: &Facts<'_>) -> String {
     format!("data: {}\n\n", body(facts))
 }
 
-/// The last event of a Responses stream.
+/// The last event of a Responses stream. Its text says how long to wait: Codex reads it there, as no header can come.
 pub(crate) fn responses_event(facts: &Facts<'_>) -> String {
     let (_, code) = words(facts.status);
     let request_id = facts.request_id.as_str();
-    let event = ErrorEvent { r#type: "error", code, message: &facts.message, param: None, request_id };
+    let wait = facts.retry_after_secs.filter(|_| facts.status == 429);
+    let message = wait.map_or(Cow::Borrowed(&*facts.message), |secs| {
+        format!("{} Please try again in {secs}s.", facts.message).into()
+    });
+    let event = ErrorEvent { r#type: "error", code, message: &message, param: None, request_id };
     let json = serde_json::to_string(&event).expect("texts and numbers are always JSON");
     format!("event: error\ndata: {json}\n\n")
 }
 
-/// An error document as the data of a Responses stream's `error` event, whose members are the error's own.
+/// An error document as the data of a Responses stream's `error` event, whose members are the error's own. Its texts stay
+/// as they are written.
 pub(crate) fn as_responses_error(document: &[u8]) -> Vec<u8> {
-    let document: Value = serde_json::from_slice(document).unwrap_or_default();
-    let error = |name: &str| document["error"][name].clone();
-    let message = if document["error"].is_string() { document["error"].clone() } else { error("message") };
-    json!({"type": "error", "code": error("code"), "message": message, "param": error("param")})
-        .to_string()
-        .into_bytes()
+    let [mut code, mut message, mut param] = [&b"null"[..]; 3];
+    let error = Members::of(document).map_while(Result::ok).find(|member| *member.key == *b"error");
+    if let Some(error) = error {
+        if error.value.is_string() {
+            message = error.value.raw();
+        }
+        for member in error.value.members().into_iter().flatten().map_while(Result::ok) {
+            let slot = match &*member.key {
+                b"code" => &mut code,
+                b"message" => &mut message,
+                b"param" => &mut param,
+                _ => continue,
+            };
+            if member.value.is_string() {
+                *slot = member.value.raw();
+            }
+        }
+    }
+    let names = [&b"{\"type\":\"error\",\"code\":"[..], b",\"message\":", b",\"param\":"];
+    [names[0], code, names[1], message, names[2], param, b"}"].concat()
 }
 
 /// Type and code. Never `server_is_overloaded`, which Codex takes for fatal.

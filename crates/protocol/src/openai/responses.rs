@@ -28,11 +28,12 @@ struct Response {
     answer: Answer,
     errors: error::Document,
     status: Status,
-    is_response: bool,
+    /// Whether it calls itself one: `response`, or `response.compaction`.
+    is_one: bool,
     output: OutputEstimate,
 }
 
-/// What a response says of itself; the stop reason of its answer.
+/// How far a response has come, by its own word.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Status {
     #[default]
@@ -81,12 +82,11 @@ impl ResponsesReader {
     fn content(&mut self, kind: &[u8], data: &[u8]) -> Meaning {
         self.course.content(0);
         if is_text_delta(kind) {
-            match delta_bytes(data) {
-                Ok(bytes) => self.course.content(bytes),
-                Err(Fault { .. }) => {
-                    self.course.garble();
-                }
-            }
+            let bytes = delta_bytes(data).unwrap_or_else(|Fault { .. }| {
+                self.course.garble();
+                0
+            });
+            self.course.content(bytes);
         } else if kind == b"response.output_item.done" {
             self.course.block_edge();
         }
@@ -110,7 +110,7 @@ impl ResponsesReader {
             self.counts = response.counts;
         }
         self.course.answer = response.answer;
-        Ok(response.errors.error(response.is_response))
+        Ok(response.errors.error(response.is_one))
     }
 }
 
@@ -152,12 +152,14 @@ impl Response {
             let member = member?;
             let value = &member.value;
             match &*member.key {
-                b"object" => response.is_response = value.text().is_some_and(|name| name.starts_with("response")),
+                b"object" => response.is_one = value.text().is_some_and(|name| name.starts_with("response")),
                 b"usage" if !value.is_null() => response.counts = Counts::read(value)?,
                 b"output" => response.output.add(value.written_bytes()),
                 b"status" => {
-                    value.renew(&mut response.answer.stop_reason, ANSWER_TEXT_BYTES_MAX);
                     response.status = Status::named(value);
+                    if response.status != Status::UnderWay {
+                        value.renew(&mut response.answer.stop_reason, ANSWER_TEXT_BYTES_MAX);
+                    }
                 }
                 b"incomplete_details" => reason = read_reason(value)?,
                 b"id" => value.renew(&mut response.answer.id, ANSWER_TEXT_BYTES_MAX),
@@ -201,13 +203,13 @@ fn read_reason(details: &Value<'_>) -> Result<Option<String>, Fault> {
 /// One that is still under way (`background`) has no usage yet, and costs nothing here. A failed one is an error, as it
 /// is in a stream.
 pub(crate) fn read_response(body: &[u8]) -> BodyReading {
-    let Ok(Response { counts, answer, errors, status, is_response, output }) = Response::read(Members::of(body)) else {
+    let Ok(Response { counts, answer, errors, status, is_one, output }) = Response::read(Members::of(body)) else {
         return BodyReading::Garbage;
     };
     let reading = |usage, source| BodyReading::Answer(Reading { usage, source, answer });
-    match (errors.error(is_response), counts.tokens()) {
+    match (errors.error(is_one), counts.tokens()) {
         (Some(failure), _) => BodyReading::Error(failure),
-        _ if !is_response => BodyReading::Garbage,
+        _ if !is_one => BodyReading::Garbage,
         _ if status == Status::Failed => BodyReading::Error(UpstreamError::UNTOLD),
         (None, Some(usage)) => reading(usage, UsageSource::Reported),
         (None, None) if status == Status::UnderWay => reading(TokenUsage::ZERO, UsageSource::None),

@@ -91,7 +91,21 @@ fn what_no_upstream_can_express_of_messages_is_refused_by_name() {
     for (body, field) in [
         (messages(r#","mcp_servers":[{"name":"s"}]"#), "mcp_servers"),
         (messages(r#","container":"c""#), "container"),
+        (
+            messages_of(
+                r#"{"role":"user","content":"x","output_config":{"format":{"type":"json_schema","schema":{}}}}"#,
+            ),
+            "messages.0.output_config.format",
+        ),
         (messages(r#","inference_geo":"us""#), "inference_geo"),
+        (messages(r#","speed":"fast""#), "speed"),
+        (messages(r#","thinking":{"type":"between_tools"}"#), "thinking.type"),
+        (
+            messages(
+                r#","tools":[{"name":"f","input_schema":{},"allowed_callers":["direct","code_execution_20260120"]}]"#,
+            ),
+            "tools.0.allowed_callers.1",
+        ),
         (messages(r#","safeguards":[{"type":"dangerous_tool_use"}]"#), "safeguards"),
         (messages(r#","tools":[{"type":"web_search_20250305","name":"web_search"}]"#), "tools.0.type"),
         (
@@ -137,6 +151,8 @@ fn what_no_upstream_can_express_of_responses_is_refused_by_name() {
         (responses(r#","conversation":"conv_1""#), "conversation"),
         (responses(r#","prompt":{"id":"p"}"#), "prompt"),
         (responses(r#","background":true"#), "background"),
+        (responses(r#","reasoning":{"mode":"pro"}"#), "reasoning.mode"),
+        (responses(r#","service_tier":"scale""#), "service_tier"),
         (responses(r#","top_logprobs":2"#), "top_logprobs"),
         (responses(r#","include":["web_search_call.action.sources"]"#), "include.0"),
         (responses(r#","tools":[{"type":"web_search"}]"#), "tools.0.type"),
@@ -176,8 +192,7 @@ fn what_one_upstream_cannot_express_is_refused_there_and_let_through_elsewhere()
         (Chat, chat(r#","temperature":1.5"#), "temperature", &[Anthropic]),
         (Chat, chat(r#","stop":["END"]"#), "stop", &[Responses]),
         (Chat, chat(r#","verbosity":"low""#), "verbosity", &[Anthropic, Gemini]),
-        (Chat, chat(r#","service_tier":"flex""#), "service_tier", &[Anthropic, Gemini]),
-        (Chat, chat(r#","service_tier":"priority""#), "service_tier", &[Gemini]),
+        (Chat, chat(r#","service_tier":"flex""#), "service_tier", &[Anthropic]),
         (Chat, chat(r#","response_format":{"type":"json_object"}"#), "response_format", &[Anthropic]),
         (Chat, chat(&format!(r#","parallel_tool_calls":false{tools}"#)), "parallel_tool_calls", &[Gemini]),
         (Chat, chat_of(uploaded), "messages.0.content.0", &[Anthropic, Gemini]),
@@ -217,7 +232,12 @@ fn what_changes_no_content_is_let_through() {
                 r#"{"role":"assistant","content":"x","refusal":null,"annotations":[],"audio":null,"function_call":null,"tool_calls":null}"#,
             ),
         ),
-        (Anthropic, messages(r#","cache_control":{"type":"ephemeral"},"inference_geo":null,"stop_sequences":[]"#)),
+        (
+            Anthropic,
+            messages(
+                r#","cache_control":{"type":"ephemeral"},"inference_geo":null,"speed":"standard","diagnostics":{"previous_message_id":null},"stop_sequences":[]"#,
+            ),
+        ),
         (
             Anthropic,
             messages(
@@ -235,6 +255,12 @@ fn what_changes_no_content_is_let_through() {
             assert_eq!(refused_field(from, to, &body), None, "to {to}: {body}");
         }
     }
+}
+
+#[test]
+fn a_key_of_any_length_is_named_as_far_as_it_is_useful() {
+    let body = chat(&format!(r#","{}":1"#, "é".repeat(1000)));
+    assert_eq!(refused_field(Chat, Anthropic, &body).map(|field| field.len()), Some(256));
 }
 
 #[test]

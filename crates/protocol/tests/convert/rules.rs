@@ -60,9 +60,9 @@ fn thinking_fits_the_models_generation() {
         (Gemini, "gemini-2.5-flash", effort("medium"), r#"{"includeThoughts":true,"thinkingBudget":8192}"#),
         (Gemini, "gemini-2.5-flash", effort("none"), r#"{"thinkingBudget":0}"#),
         (Gemini, "gemini-2.5-pro", effort("none"), r#"{"thinkingBudget":128}"#),
-        (Gemini, "gemini-3.1-pro", effort("minimal"), r#"{"includeThoughts":true,"thinkingLevel":"low"}"#),
-        (Gemini, "gemini-3.8-flash", effort("none"), r#"{"thinkingLevel":"minimal"}"#),
-        (Gemini, "gemini-3.8-flash", effort("xhigh"), r#"{"includeThoughts":true,"thinkingLevel":"high"}"#),
+        (Gemini, "gemini-3.1-pro", effort("minimal"), r#"{"includeThoughts":true,"thinkingLevel":"LOW"}"#),
+        (Gemini, "gemini-3.8-flash", effort("none"), r#"{"thinkingLevel":"MINIMAL"}"#),
+        (Gemini, "gemini-3.8-flash", effort("xhigh"), r#"{"includeThoughts":true,"thinkingLevel":"HIGH"}"#),
         (Chat, "gpt-5.2", budget.clone(), r#""low""#),
         (Chat, "gpt-5.2", off.clone(), ""),
         (Chat, "gpt-4.1", max.clone(), ""),
@@ -120,6 +120,32 @@ fn a_function_of_a_namespace_comes_back_with_it() {
     let document: Value = serde_json::from_slice(&document).expect("JSON");
     let item = &document["output"][0];
     assert_eq!((&item["namespace"], &item["name"]), (&json!("agents"), &json!("close")));
+}
+
+#[test]
+fn the_description_of_a_schema_goes_into_it_where_there_is_no_place_beside_it() {
+    let format = |schema: &str| {
+        let schema = format!(r#"{{"name":"A","description":"An \"answer\".","schema":{schema}}}"#);
+        chat(&format!(r#","response_format":{{"type":"json_schema","json_schema":{schema}}}"#))
+    };
+    for (to, place) in [(Anthropic, "/output_config/format/schema"), (Gemini, "/generationConfig/responseJsonSchema")] {
+        for (schema, expected) in [
+            (r#"{ "type":"object"}"#, json!({"description": "An \"answer\".", "type": "object"})),
+            ("{}", json!({"description": "An \"answer\"."})),
+            (r#"{"description":"Its own."}"#, json!({"description": "Its own."})),
+        ] {
+            assert_eq!(converted(Chat, to, "m", &format(schema)).pointer(place), Some(&expected));
+        }
+    }
+}
+
+#[test]
+fn a_namespace_is_described_with_each_of_its_functions() {
+    let tools = r#"{"type":"namespace","name":"n","description":"About n.","tools":[{"type":"function","name":"f","description":"F."},{"type":"function","name":"g"}]}"#;
+    let body = format!(r#"{{"model":"m","input":"Hi","tools":[{tools}]}}"#);
+    let tools = &converted(Responses, Anthropic, "m", &body)["tools"];
+    let descriptions = [&tools[0]["description"], &tools[1]["description"]];
+    assert_eq!(descriptions, [&json!("About n.\n\nF."), &json!("About n.")]);
 }
 
 #[test]

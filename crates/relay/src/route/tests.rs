@@ -1,3 +1,5 @@
+//! Which calls the paths of providers and of the earlier service lead to.
+
 use super::*;
 
 fn at_with(method: &str, path: &str, query: Option<&str>, header: Option<&'static str>) -> Option<Route> {

@@ -84,7 +84,7 @@ impl RedisLedger {
         let from =
             day_of(bounds.from_second, -DAY_MARGIN).map_or(format!("[{letter}:"), |day| format!("[{letter}:{day}"));
         let to = day_of(bounds.to_second, DAY_MARGIN).map_or(format!("({letter};"), |day| format!("[{letter}:{day}"));
-        let days = self.existing(letter, &from, &to).await?;
+        let days = self.existing(Lane::Request, letter, &from, &to).await?;
         Ok(days.iter().rev().filter_map(|day| Day::parse(day)).collect())
     }
 

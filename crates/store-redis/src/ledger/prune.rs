@@ -55,7 +55,7 @@ impl RedisLedger {
 
     /// The existing buckets before a day, the oldest first.
     async fn before(&self, letter: char, day: Day) -> Result<Vec<String>, StoreError> {
-        self.existing(letter, &format!("[{letter}:"), &format!("({letter}:{day}")).await
+        self.existing(Lane::Bulk, letter, &format!("[{letter}:"), &format!("({letter}:{day}")).await
     }
 
     /// Removes up to `limit` rows and records of a bucket; when none is left, the bucket itself.

@@ -55,7 +55,7 @@ impl Rankings for RedisLedger {
 
     async fn keys_of_model(&self, model: &str, days: Days) -> Result<Vec<KeyId>, StoreError> {
         let (from, to) = (format!("[d:{}", days.from()), format!("[d:{}", days.to()));
-        let buckets = self.existing('d', &from, &to).await?;
+        let buckets = self.existing(Lane::Bulk, 'd', &from, &to).await?;
         let pattern = format!("*{GROUP}{}", literal(model));
         let mut keys = HashSet::new();
         let mut walks: Vec<_> = buckets.iter().map(|bucket| (self.members_of(bucket), "0".to_owned())).collect();
@@ -86,7 +86,7 @@ impl RedisLedger {
         let from = if first == "-" { "[m:".to_owned() } else { format!("[m:{first}") };
         let to = if last == "+" { "(m;".to_owned() } else { format!("[m:{last}") };
         let mut keys = HashSet::new();
-        for bucket in self.existing('m', &from, &to).await? {
+        for bucket in self.existing(Lane::Bulk, 'm', &from, &to).await? {
             let members = Call::command("SMEMBERS").arg(self.members_of(&bucket));
             for reply in self.0.all(Lane::Bulk, OPERATION, vec![members]).await? {
                 let members: Vec<String> = parsed(OPERATION, reply)?;

@@ -57,7 +57,8 @@ impl RedisLedger {
     /// The buckets of the question that exist.
     async fn buckets(&self, query: &UsageQuery) -> Result<Vec<String>, StoreError> {
         let letter = letter(query.period);
-        self.existing(letter, &format!("[{letter}:{}", query.from), &format!("[{letter}:{}", query.to)).await
+        let (from, to) = (format!("[{letter}:{}", query.from), format!("[{letter}:{}", query.to));
+        self.existing(Lane::Request, letter, &from, &to).await
     }
 
     async fn of_one_key(&self, query: &UsageQuery, key: &str) -> Result<Vec<Source>, StoreError> {

@@ -3,8 +3,8 @@
 use super::{Call, DestinationError, Envelope};
 use domain::AzureEndpoint;
 use http::{Uri, uri::PathAndQuery};
-use protocol::Operation;
-use std::fmt::Write as _;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use protocol::{Operation, bedrock};
 
 const MESSAGES_PATH: &str = "/v1/messages";
 
@@ -13,6 +13,9 @@ const GEMINI_VERSION: &str = "v1beta";
 
 /// Versions of Azure's API that are not dated stand beside `/openai/v1`.
 const AZURE_UNDATED: [&str; 3] = ["v1", "preview", "latest"];
+
+/// All but the unreserved characters (RFC 3986, 2.3).
+const RESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Calls that a base URL may end in, by being copied from a provider's example.
 const OPENAI_CALLS: [&str; 5] = ["/responses/compact", "/responses", "/chat/completions", "/embeddings", "/models"];
@@ -160,8 +163,8 @@ impl Api {
             }
             Self::Azure { base, version } => azure_uri(base, version.as_deref(), call),
             Self::Bedrock { base } => {
-                let verb = if call.streamed { "invoke-with-response-stream" } else { "invoke" };
-                base.uri(&format!("/model/{}/{verb}", path_segment(call.model)), "")
+                let invoke = if call.streamed { bedrock::Call::InvokeStream } else { bedrock::Call::Invoke };
+                base.uri(&invoke.path(call.model), "")
             }
             Self::Droid { base } => {
                 let path = match call.operation {
@@ -239,16 +242,9 @@ fn with_query(uri: &Uri, query: Option<&str>) -> Result<Uri, http::Error> {
     Ok(Uri::from_parts(parts)?)
 }
 
-/// `text` as one segment of a path (RFC 3986, 3.3): all but unreserved characters escaped.
+/// `text` as one segment of a path.
 fn path_segment(text: &str) -> String {
-    text.bytes().fold(String::with_capacity(text.len()), |mut segment, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            segment.push(char::from(byte));
-        } else {
-            write!(segment, "%{byte:02X}").expect("a String takes all");
-        }
-        segment
-    })
+    utf8_percent_encode(text, &RESERVED).to_string()
 }
 
 impl Base {

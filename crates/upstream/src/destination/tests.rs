@@ -1,3 +1,5 @@
+//! Where the calls of each platform go, by the provider's documents.
+
 use super::*;
 use domain::Dialect;
 

@@ -1,6 +1,6 @@
 //! The way that a token request takes: straight, or through what the account's calls go through.
 
-use crate::{Client, SendError, UpstreamBody, client::Parts};
+use crate::{Client, Line, SendError, UpstreamBody, client::Parts};
 use async_trait::async_trait;
 use http::{Request, Response};
 
@@ -13,6 +13,13 @@ pub trait Calls: Send + Sync {
     ///
     /// When no head came.
     async fn call(&self, request: Request<Parts>) -> Result<Response<UpstreamBody>, SendError>;
+}
+
+#[async_trait]
+impl Calls for Line {
+    async fn call(&self, request: Request<Parts>) -> Result<Response<UpstreamBody>, SendError> {
+        self.send(request).await
+    }
 }
 
 #[async_trait]

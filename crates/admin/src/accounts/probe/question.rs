@@ -8,7 +8,7 @@ use domain::{Account, Dialect, Platform, Timestamp};
 use http::{HeaderValue, Method, Request, header};
 use protocol::Operation;
 use serde_json::{Value, json};
-use upstream::{AwsKeys, Call, Destination, Envelope, Opening, client::Parts};
+use upstream::{Call, Destination, Envelope, Opening, client::Parts};
 
 /// The version of Anthropic's API that the question is written for.
 const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
@@ -117,15 +117,10 @@ fn open(request: &mut Request<Parts>, opening: &Opening, now: Timestamp) -> Resu
     let (name, value) = match opening {
         Opening::Header(pair) => pair,
         Opening::InTurn(pairs) => pairs.next(),
-        Opening::AwsSignature { region, key: Some(key) } => {
-            let keys = AwsKeys {
-                access_key_id: key.access_key_id.clone(),
-                secret_access_key: key.secret_access_key.clone(),
-                session_token: key.session_token.clone(),
-            };
-            return upstream::sign(request, &keys, region, now).map_err(Refusal::internal);
+        Opening::AwsSignature { region, keys: Some(keys) } => {
+            return upstream::sign(request, keys, region, now).map_err(Refusal::internal);
         }
-        Opening::AwsSignature { key: None, .. } => {
+        Opening::AwsSignature { keys: None, .. } => {
             return Err(cannot("this version tests none whose key comes from the relay's environment"));
         }
         Opening::OAuth => return Err(cannot("this version tests none that is signed in to by OAuth")),

@@ -12,35 +12,26 @@ use crate::{
 use domain::Dialect;
 use std::borrow::Cow;
 
-/// Reads one stream. The provider sends one block after the other, so that nothing needs to be kept.
-#[derive(Debug, Clone, Copy, Default)]
-pub(in crate::convert) struct AnswerReader;
-
-impl AnswerReader {
-    /// Gives out the pieces of an event, or the failure that it tells.
-    #[expect(clippy::unused_self, reason = "the readers of all dialects are called alike")]
-    pub(in crate::convert) fn event<'e>(
-        &mut self,
-        event: &Event<'e>,
-        out: &mut Vec<Piece<'e>>,
-    ) -> Result<Option<UpstreamError>, Fault> {
-        let mut fields = Fields::of_body(event.data)?;
-        match &*fields.required_text("type")? {
-            "message_start" => head(&mut fields.required("message")?.object()?, out)?,
-            "content_block_start" => block(fields.required("content_block")?, out)?,
-            "content_block_delta" => delta(fields.required("delta")?.object()?, out)?,
-            "message_delta" => {
-                if let Some(usage) = fields.object("usage")? {
-                    out.push(Piece::Usage(read_usage(usage)?));
-                }
-                stop(&mut fields.required("delta")?.object()?, out)?;
-            }
-            "error" => return Ok(Some(error(fields))),
-            // Pings, edges of blocks, and whatever is added later: the provider asks clients to pass over it.
-            _ => {}
+/// Gives out the pieces of an event, or the failure that it tells. The provider sends one block after the other, so that
+/// nothing needs to be kept from event to event.
+pub(in crate::convert) fn event<'e>(
+    event: &Event<'e>,
+    out: &mut Vec<Piece<'e>>,
+) -> Result<Option<UpstreamError>, Fault> {
+    let mut fields = Fields::of_body(event.data)?;
+    match &*fields.required_text("type")? {
+        "message_start" => head(&mut fields.required("message")?.object()?, out)?,
+        "content_block_start" => block(fields.required("content_block")?, out)?,
+        "content_block_delta" => delta(fields.required("delta")?.object()?, out)?,
+        "message_delta" => {
+            out.push(Piece::Usage(read_usage(fields.counts("usage"))));
+            stop(&mut fields.required("delta")?.object()?, out)?;
         }
-        Ok(None)
+        "error" => return Ok(Some(error(fields))),
+        // Pings, edges of blocks, and whatever is added later: the provider asks clients to pass over it.
+        _ => {}
     }
+    Ok(None)
 }
 
 /// Gives out the pieces of a whole answer.
@@ -61,9 +52,7 @@ fn head<'e>(message: &mut Fields<'e>, out: &mut Vec<Piece<'e>>) -> Result<(), Fa
     let id = message.required_text("id")?;
     let model = message.required_text("model")?;
     out.push(Piece::Begin(Begin { id, model, created_secs: None }));
-    if let Some(usage) = message.object("usage")? {
-        out.push(Piece::Usage(read_usage(usage)?));
-    }
+    out.push(Piece::Usage(read_usage(message.counts("usage"))));
     Ok(())
 }
 
@@ -123,18 +112,14 @@ fn seal<'e>(signature: Option<Cow<'e, str>>, out: &mut Vec<Piece<'e>>) {
     out.extend(signature.map(|signature| Piece::Seal(Seal::new(Dialect::Anthropic, signature))));
 }
 
-fn read_usage(mut usage: Fields<'_>) -> Result<Usage, Fault> {
-    let thinking = match usage.object("output_tokens_details")? {
-        Some(mut details) => details.count("thinking_tokens")?,
-        None => None,
-    };
-    Ok(Usage {
-        input: usage.count("input_tokens")?,
-        cache_read: usage.count("cache_read_input_tokens")?,
-        cache_write: usage.count("cache_creation_input_tokens")?,
-        output: usage.count("output_tokens")?,
-        thinking,
-    })
+fn read_usage(mut usage: Fields<'_>) -> Usage {
+    Usage {
+        input: usage.tokens("input_tokens"),
+        cache_read: usage.tokens("cache_read_input_tokens"),
+        cache_write: usage.tokens("cache_creation_input_tokens"),
+        output: usage.tokens("output_tokens"),
+        thinking: usage.counts("output_tokens_details").tokens("thinking_tokens"),
+    }
 }
 
 /// What cannot be read is an error without words: the stream has failed anyway.

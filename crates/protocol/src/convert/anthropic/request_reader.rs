@@ -11,8 +11,9 @@ use crate::convert::{
 use domain::Dialect;
 use std::borrow::Cow;
 
-/// Fields of a request that change no content: how its cache lives, and what other platforms have in headers.
-const NEUTRAL: [&str; 4] = ["model", "cache_control", "anthropic_version", "anthropic_beta"];
+/// Fields of a request that change no content: how its cache lives and is looked into, and what other platforms have in
+/// headers.
+const NEUTRAL: [&str; 5] = ["model", "cache_control", "diagnostics", "anthropic_version", "anthropic_beta"];
 
 /// Edits of the context that only make it shorter: upstream the conversation is sent whole.
 const SHORTENING_EDITS: [&str; 2] = ["clear_thinking_20251015", "clear_tool_uses_20250919"];
@@ -24,6 +25,9 @@ const UPLOADED: &str = "must be base64 or url: a file that lies at the provider 
 pub(in crate::convert) fn read(body: &[u8]) -> Result<Conversation<'_>, Fault> {
     let mut fields = Fields::of_body(body)?;
     fields.pass_over(&NEUTRAL);
+    if let Some(speed) = fields.take("speed").filter(|speed| speed.raw.get() != r#""standard""#) {
+        return Err(speed.fault("the upstream has one speed"));
+    }
     if let Some(management) = fields.object("context_management")? {
         check_edits(management)?;
     }
@@ -83,7 +87,9 @@ fn turn<'a>(message: Field<'a>, thinking: &mut Thinking) -> Result<Turn<'a>, Fau
     let parts = contents(fields.required("content")?)?;
     if let Some(config) = fields.object("output_config")? {
         // A later turn's effort counts for the answer that follows.
-        output_config(config, thinking)?;
+        if let Some(format) = output_config(config, thinking)? {
+            return Err(format.refuse("the upstream has one format for the whole answer"));
+        }
     }
     fields.finish()?;
     let mut turn = Turn { role, parts };
@@ -171,12 +177,7 @@ fn document<'a>(fields: &mut Fields<'a>) -> Result<Content<'a>, Fault> {
 }
 
 fn call<'a>(fields: &mut Fields<'a>) -> Result<Call<'a>, Fault> {
-    if let Some(mut caller) = fields.object("caller")? {
-        let kind = caller.required("type")?;
-        if kind.text()? != "direct" {
-            return Err(kind.fault("only the model itself calls tools upstream"));
-        }
-    }
+    fields.refuse_programs()?;
     Ok(Call {
         id: fields.required_text("id")?,
         name: fields.required_text("name")?,
@@ -204,6 +205,7 @@ fn tool(field: Field<'_>) -> Result<Tool<'_>, Fault> {
     {
         return Err(kind.fault("is a tool of the provider, which the upstream has not"));
     }
+    fields.refuse_programs()?;
     let tool = Tool {
         name: fields.required_text("name")?,
         description: fields.text("description")?,
@@ -270,7 +272,7 @@ fn thinking(fields: &mut Fields<'_>) -> Result<Thinking, Fault> {
         "disabled" => Mode::Off,
         "adaptive" => Mode::Adaptive,
         "enabled" => Mode::Budget(fields.required("budget_tokens")?.count()?),
-        _ => return Err(kind.fault("must be enabled, adaptive or disabled")),
+        _ => return Err(kind.fault("must be enabled, adaptive or disabled: the upstream knows no other")),
     };
     let omitted = fields.text("display")?.is_some_and(|display| display == "omitted");
     fields.finish()?;

@@ -3,7 +3,7 @@
 use crate::convert::{
     conversation::{
         Call, Calls, Choice, Content, Conversation, Display, Effort, Format, Mode, Outcome, Part, Role, Sampling,
-        Source, Thinking, Tier, Tool, ToolResult, Turn, Wish,
+        Source, Thinking, Tier, Tool, ToolResult, Turn, Wish, described,
     },
     fields::Fault,
     json::{Json, Object},
@@ -275,8 +275,8 @@ const fn effort_word(effort: Effort) -> &'static str {
 fn output_format(format: Wish<Format<'_>>) -> Result<Object<'_>, Fault> {
     match format.value {
         // A name is only a label, and the provider always keeps to the schema.
-        Format::Schema { schema, name: _, description: _, strict: _ } => {
-            Ok(Object::of_type("json_schema").with("schema", schema))
+        Format::Schema { schema, description, name: _, strict: _ } => {
+            Ok(Object::of_type("json_schema").with("schema", described(schema, description.as_deref())))
         }
         Format::Json => Err(Fault::new(format.field, "the upstream needs a schema for JSON: send json_schema")),
     }

@@ -39,15 +39,17 @@ impl AnswerReader {
         }
         let mut fields = Fields::of_body(event.data)?;
         if let Some(error) = fields.take("error") {
-            return Ok(Some(errors::of_openai(error)));
+            return Ok(Some(errors::of_openai(&error)));
         }
-        self.begin(&mut fields, out)?;
-        for choice in fields.list("choices")? {
+        let choices = fields.list("choices")?;
+        // Azure sends a chunk first that says nothing of the answer, not even its id.
+        if !choices.is_empty() {
+            self.begin(&mut fields, out)?;
+        }
+        for choice in choices {
             self.choice(choice.object()?, out)?;
         }
-        if let Some(usage) = fields.object("usage")? {
-            out.push(Piece::Usage(read_usage(usage)?));
-        }
+        out.push(Piece::Usage(read_usage(fields.counts("usage"))));
         Ok(None)
     }
 
@@ -62,19 +64,15 @@ impl AnswerReader {
         let message = first.required("message")?.object()?;
         self.content(message, out)?;
         self.stop(&mut first, out)?;
-        if let Some(usage) = fields.object("usage")? {
-            out.push(Piece::Usage(read_usage(usage)?));
-        }
+        out.push(Piece::Usage(read_usage(fields.counts("usage"))));
         Ok(())
     }
 
-    /// Azure sends a chunk without an id first, which says nothing of the answer.
     fn begin<'e>(&mut self, fields: &mut Fields<'e>, out: &mut Vec<Piece<'e>>) -> Result<(), Fault> {
-        let id = fields.text("id")?.unwrap_or_default();
-        if self.has_begun || id.is_empty() {
+        if std::mem::replace(&mut self.has_begun, true) {
             return Ok(());
         }
-        self.has_begun = true;
+        let id = fields.text("id")?.unwrap_or_default();
         let model = fields.text("model")?.unwrap_or_default();
         let created_secs = fields.take("created").and_then(|created| created.count().ok());
         out.push(Piece::Begin(Begin { id, model, created_secs }));
@@ -164,16 +162,10 @@ impl AnswerReader {
 }
 
 /// In this dialect the input includes what is cached.
-fn read_usage(mut fields: Fields<'_>) -> Result<Usage, Fault> {
-    let input = fields.count("prompt_tokens")?;
-    let (mut cache_read, mut cache_write, mut thinking) = (None, None, None);
-    if let Some(mut details) = fields.object("prompt_tokens_details")? {
-        cache_read = details.count("cached_tokens")?;
-        cache_write = details.count("cache_write_tokens")?;
-    }
-    if let Some(mut details) = fields.object("completion_tokens_details")? {
-        thinking = details.count("reasoning_tokens")?;
-    }
-    let usage = Usage::of_whole_input(input, cache_read, cache_write);
-    Ok(Usage { output: fields.count("completion_tokens")?, thinking, ..usage })
+fn read_usage(mut usage: Fields<'_>) -> Usage {
+    let mut input = usage.counts("prompt_tokens_details");
+    let (cache_read, cache_write) = (input.tokens("cached_tokens"), input.tokens("cache_write_tokens"));
+    let thinking = usage.counts("completion_tokens_details").tokens("reasoning_tokens");
+    let disjoint = Usage::of_whole_input(usage.tokens("prompt_tokens"), cache_read, cache_write);
+    Usage { output: usage.tokens("completion_tokens"), thinking, ..disjoint }
 }

@@ -92,7 +92,7 @@ fn contents<'a>(fields: &mut Fields<'a>) -> Result<Vec<Part<'a>>, Fault> {
 fn part(part: Field<'_>) -> Result<Part<'_>, Fault> {
     let path = part.path.clone();
     let mut fields = part.object()?;
-    fields.pass_over(&["cache_control"]);
+    fields.pass_over(&["cache_control", "prompt_cache_breakpoint"]);
     let kind = fields.required("type")?;
     let content = match &*kind.text()? {
         "text" => Content::Text(fields.required_text("text")?),

@@ -53,7 +53,7 @@ impl AnswerReader {
     fn answer<'e>(&mut self, body: &'e [u8], out: &mut Vec<Piece<'e>>) -> Result<Option<UpstreamError>, Fault> {
         let mut fields = Fields::of_body(body)?;
         if let Some(error) = fields.take("error") {
-            return Ok(Some(errors::of_google(error)));
+            return Ok(Some(errors::of_google(&error)));
         }
         let candidates = fields.list("candidates")?;
         let blocked = match fields.object("promptFeedback")? {
@@ -63,9 +63,7 @@ impl AnswerReader {
         if !candidates.is_empty() || blocked {
             self.begin(&mut fields, out)?;
         }
-        if let Some(usage) = fields.object("usageMetadata")? {
-            out.push(Piece::Usage(read_usage(usage)?));
-        }
+        out.push(Piece::Usage(read_usage(fields.counts("usageMetadata"))));
         let mut failure = None;
         for candidate in candidates {
             failure = failure.or(self.candidate(candidate.object()?, out)?);
@@ -77,10 +75,9 @@ impl AnswerReader {
     }
 
     fn begin<'e>(&mut self, fields: &mut Fields<'e>, out: &mut Vec<Piece<'e>>) -> Result<(), Fault> {
-        if self.has_begun {
+        if std::mem::replace(&mut self.has_begun, true) {
             return Ok(());
         }
-        self.has_begun = true;
         let id = fields.text("responseId")?.unwrap_or_default();
         let model = fields.text("modelVersion")?.unwrap_or_default();
         let is_safe = |letter: &char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
@@ -156,6 +153,7 @@ fn end(reason: &str) -> End {
         | "BLOCKLIST"
         | "PROHIBITED_CONTENT"
         | "SPII"
+        | "MODEL_ARMOR"
         | "IMAGE_SAFETY"
         | "IMAGE_PROHIBITED_CONTENT"
         | "IMAGE_RECITATION" => End::Stop(Stop::Withheld),
@@ -164,15 +162,14 @@ fn end(reason: &str) -> End {
 }
 
 /// In this dialect the input includes what is cached, and the output does not include what was thought.
-fn read_usage(mut fields: Fields<'_>) -> Result<Usage, Fault> {
-    let prompt = fields.count("promptTokenCount")?;
-    let of_tools = fields.count("toolUsePromptTokenCount")?.unwrap_or(0);
-    let whole = prompt.map(|prompt| prompt.saturating_add(of_tools));
-    let usage = Usage::of_whole_input(whole, fields.count("cachedContentTokenCount")?, None);
-    let (said, thought) = (fields.count("candidatesTokenCount")?, fields.count("thoughtsTokenCount")?);
+fn read_usage(mut usage: Fields<'_>) -> Usage {
+    let of_tools = usage.tokens("toolUsePromptTokenCount").unwrap_or(0);
+    let whole = usage.tokens("promptTokenCount").map(|prompt| prompt.saturating_add(of_tools));
+    let disjoint = Usage::of_whole_input(whole, usage.tokens("cachedContentTokenCount"), None);
+    let (said, thought) = (usage.tokens("candidatesTokenCount"), usage.tokens("thoughtsTokenCount"));
     let output = match (said, thought) {
         (None, None) => None,
         (said, thought) => Some(said.unwrap_or(0).saturating_add(thought.unwrap_or(0))),
     };
-    Ok(Usage { output, thinking: thought, ..usage })
+    Usage { output, thinking: thought, ..disjoint }
 }

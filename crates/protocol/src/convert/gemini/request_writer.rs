@@ -3,7 +3,7 @@
 use crate::convert::{
     conversation::{
         Call, Calls, Choice, Content, Conversation, Delivery, Display, Effort, Format, Mode, Outcome, Part, Role,
-        Sampling, Source, Thinking, Tier, Tool, ToolResult, Turn, Wish,
+        Sampling, Source, Thinking, Tier, Tool, ToolResult, Turn, Wish, described,
     },
     fields::Fault,
     json::{Json, Object},
@@ -11,7 +11,7 @@ use crate::convert::{
     tool_names::{First, NameRule, ToolNames},
 };
 use domain::Dialect;
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 /// Names that every version of the provider's interface takes.
 const NAMES: NameRule = NameRule { length_max: 64, also: b"-.:", first: First::Letter };
@@ -71,14 +71,11 @@ pub(in crate::convert) fn write<'a>(
     if let Some(verbosity) = verbosity.filter(|verbosity| verbosity.value != "medium") {
         return Err(verbosity.refuse("the upstream has no verbosity"));
     }
-    if let Some(tier) = tier.filter(|tier| matches!(tier.value, Tier::Flex | Tier::Priority)) {
-        return Err(tier.refuse("the upstream has no such tier"));
-    }
     if let Some(calls) = calls.filter(|calls| calls.value == Calls::Single && !tools.is_empty()) {
         return Err(calls.refuse("the upstream cannot be held to one call at a time"));
     }
     let mut writer =
-        Writer { names: ToolNames::new(NAMES), is_early: models::is_early_gemini(model), calls: Vec::new() };
+        Writer { names: ToolNames::new(NAMES), is_early: models::is_early_gemini(model), calls: HashMap::new() };
     let (system, contents) = writer.split(turns)?;
     let tool_config = tool_config(choice, &tools, &mut writer.names);
     let declarations: Vec<_> = tools.into_iter().map(|it| declaration(it, &mut writer.names)).collect();
@@ -93,7 +90,8 @@ pub(in crate::convert) fn write<'a>(
         .with_some("systemInstruction", system)
         .with_some("tools", tools.map(|tools| vec![tools.into()]))
         .with_some("toolConfig", tool_config)
-        .with_some("generationConfig", (!config.is_empty()).then_some(config));
+        .with_some("generationConfig", (!config.is_empty()).then_some(config))
+        .with_some("serviceTier", tier.and_then(|tier| service_tier(tier.value)));
     Ok((request, writer.names))
 }
 
@@ -101,7 +99,8 @@ pub(in crate::convert) fn write<'a>(
 struct Writer<'a> {
     names: ToolNames,
     is_early: bool,
-    calls: Vec<(Cow<'a, str>, String)>,
+    /// By the id of a call, the name of its function; of two calls with one id the later.
+    calls: HashMap<Cow<'a, str>, String>,
 }
 
 impl<'a> Writer<'a> {
@@ -179,7 +178,7 @@ impl<'a> Writer<'a> {
     fn function_call(&mut self, call: Call<'a>) -> Object<'a> {
         let Call { id, name, arguments, seal: _ } = call;
         let name = self.names.fit(&name).into_owned();
-        self.calls.push((id.clone(), name.clone()));
+        self.calls.insert(id.clone(), name.clone());
         let function = Object::new().with_some("id", (!self.is_early).then_some(id)).with("name", name);
         Object::new().with("functionCall", function.with("args", arguments))
     }
@@ -192,9 +191,9 @@ impl<'a> Writer<'a> {
         beside: &mut Vec<Json<'a>>,
     ) -> Result<Json<'a>, Fault> {
         let ToolResult { call_id, parts, outcome } = result;
-        let called = self.calls.iter().rev().find(|(id, _)| *id == call_id);
-        let Some((_, name)) = called else { return Err(Fault::new(path, "answers a call that was not made before")) };
-        let name = name.clone();
+        let Some(name) = self.calls.get(&call_id).cloned() else {
+            return Err(Fault::new(path, "answers a call that was not made before"));
+        };
         let (mut texts, mut within) = (Vec::new(), Vec::new());
         for part in parts {
             let is_inline = matches!(
@@ -289,7 +288,8 @@ fn formed<'a>(config: Object<'a>, format: Option<Wish<Format<'a>>>) -> Object<'a
         None => config,
         Some(Format::Json) => config.with("responseMimeType", "application/json"),
         // A name is only a label, and the provider always keeps to the schema.
-        Some(Format::Schema { schema, name: _, description: _, strict: _ }) => {
+        Some(Format::Schema { schema, description, name: _, strict: _ }) => {
+            let schema = described(schema, description.as_deref());
             config.with("responseMimeType", "application/json").with("responseJsonSchema", schema)
         }
     }
@@ -325,6 +325,15 @@ fn early_budget(mode: Option<Mode>, effort: Option<Effort>, is_pro: bool) -> Jso
     if is_pro { budget.max(BUDGET_PRO_MIN).into() } else { budget.into() }
 }
 
+const fn service_tier(tier: Tier) -> Option<&'static str> {
+    match tier {
+        Tier::Auto => None,
+        Tier::Standard => Some("standard"),
+        Tier::Flex => Some("flex"),
+        Tier::Priority => Some("priority"),
+    }
+}
+
 fn level(mode: Option<Mode>, effort: Option<Effort>, is_pro: bool) -> Option<&'static str> {
     let effort = match (mode, effort) {
         (Some(Mode::Off), _) => Effort::Minimal,
@@ -333,8 +342,9 @@ fn level(mode: Option<Mode>, effort: Option<Effort>, is_pro: bool) -> Option<&'s
         (Some(Mode::Adaptive) | None, None) => return None,
     };
     Some(match effort {
-        Effort::Minimal if is_pro => Effort::Low.word(),
-        Effort::Minimal | Effort::Low | Effort::Medium => effort.word(),
-        Effort::High | Effort::XHigh | Effort::Max => Effort::High.word(),
+        Effort::Minimal if !is_pro => "MINIMAL",
+        Effort::Minimal | Effort::Low => "LOW",
+        Effort::Medium => "MEDIUM",
+        Effort::High | Effort::XHigh | Effort::Max => "HIGH",
     })
 }

@@ -53,12 +53,16 @@ impl AnswerReader {
             }
             "response.failed" => {
                 let mut response = fields.required("response")?.object()?;
-                return Ok(Some(response.take("error").map_or(UpstreamError::UNTOLD, errors::of_openai)));
+                return Ok(Some(
+                    response.take("error").map_or(UpstreamError::UNTOLD, |error| errors::of_openai(&error)),
+                ));
             }
             "error" => {
                 // The error's members stand beside the type, and with some upstreams in an object of their own.
                 return Ok(Some(
-                    fields.take("error").map_or_else(|| errors::of_openai_fields(fields), errors::of_openai),
+                    fields
+                        .take("error")
+                        .map_or_else(|| errors::of_openai_fields(fields), |error| errors::of_openai(&error)),
                 ));
             }
             // Edges of parts, whole texts again, keep-alives, and whatever is added later.
@@ -155,9 +159,7 @@ fn seal(item: &mut Fields<'_>, out: &mut Vec<Piece<'_>>) -> Result<(), Fault> {
 }
 
 fn end<'e>(response: &mut Fields<'e>, out: &mut Vec<Piece<'e>>) -> Result<(), Fault> {
-    if let Some(usage) = response.object("usage")? {
-        out.push(Piece::Usage(read_usage(usage)?));
-    }
+    out.push(Piece::Usage(read_usage(response.counts("usage"))));
     let reason = match response.object("incomplete_details")? {
         Some(mut details) => details.text("reason")?,
         None => None,
@@ -173,16 +175,10 @@ fn end<'e>(response: &mut Fields<'e>, out: &mut Vec<Piece<'e>>) -> Result<(), Fa
 }
 
 /// In this dialect the input includes what is cached.
-fn read_usage(mut fields: Fields<'_>) -> Result<Usage, Fault> {
-    let input = fields.count("input_tokens")?;
-    let (mut cache_read, mut cache_write, mut thinking) = (None, None, None);
-    if let Some(mut details) = fields.object("input_tokens_details")? {
-        cache_read = details.count("cached_tokens")?;
-        cache_write = details.count("cache_write_tokens")?;
-    }
-    if let Some(mut details) = fields.object("output_tokens_details")? {
-        thinking = details.count("reasoning_tokens")?;
-    }
-    let usage = Usage::of_whole_input(input, cache_read, cache_write);
-    Ok(Usage { output: fields.count("output_tokens")?, thinking, ..usage })
+fn read_usage(mut usage: Fields<'_>) -> Usage {
+    let mut input = usage.counts("input_tokens_details");
+    let (cache_read, cache_write) = (input.tokens("cached_tokens"), input.tokens("cache_write_tokens"));
+    let thinking = usage.counts("output_tokens_details").tokens("reasoning_tokens");
+    let disjoint = Usage::of_whole_input(usage.tokens("input_tokens"), cache_read, cache_write);
+    Usage { output: usage.tokens("output_tokens"), thinking, ..disjoint }
 }

@@ -295,7 +295,7 @@ fn usage(usage: &Usage) -> Object<'static> {
     let (input, output) = (usage.whole_input(), usage.output.unwrap_or(0));
     let cached = Object::new()
         .with("cached_tokens", usage.cache_read.unwrap_or(0))
-        .with_some("cache_write_tokens", usage.cache_write);
+        .with("cache_write_tokens", usage.cache_write.unwrap_or(0));
     Object::new()
         .with("input_tokens", input)
         .with("input_tokens_details", cached)

@@ -157,6 +157,7 @@ fn contents(content: Field<'_>) -> Result<Vec<Part<'_>>, Fault> {
 fn part(field: Field<'_>) -> Result<Part<'_>, Fault> {
     let path = field.path.clone();
     let mut fields = field.object()?;
+    fields.pass_over(&["prompt_cache_breakpoint"]);
     let kind = fields.required("type")?;
     let content = match &*kind.text()? {
         "input_text" | "output_text" | "text" => {
@@ -191,6 +192,7 @@ fn located<'a>(fields: &mut Fields<'a>, names: &[&str]) -> Result<Source<'a>, Fa
 }
 
 fn call<'a>(fields: &mut Fields<'a>) -> Result<Call<'a>, Fault> {
+    fields.refuse_programs()?;
     let namespace = fields.text("namespace")?;
     let name = within(namespace.as_deref(), fields.required_text("name")?);
     let arguments = fields.required("arguments")?.written_object()?;
@@ -198,6 +200,9 @@ fn call<'a>(fields: &mut Fields<'a>) -> Result<Call<'a>, Fault> {
 }
 
 fn output<'a>(fields: &mut Fields<'a>) -> Result<ToolResult<'a>, Fault> {
+    fields.refuse_programs()?;
+    // The id says which call it was.
+    fields.pass_over(&["name", "namespace"]);
     let call_id = fields.required_text("call_id")?;
     Ok(ToolResult { call_id, parts: contents(fields.required("output")?)?, outcome: Outcome::Done })
 }
@@ -224,30 +229,42 @@ fn reasoning<'a>(fields: &mut Fields<'a>) -> Result<Content<'a>, Fault> {
     Ok(Content::Thought { text, seal })
 }
 
-/// A function, or the functions of a namespace.
-fn tool<'a>(field: Field<'a>, namespace: Option<&str>, out: &mut Vec<Tool<'a>>) -> Result<(), Fault> {
+/// A function, or the functions of a namespace, which is described with each of them.
+fn tool<'a>(field: Field<'a>, namespace: Option<&Namespace<'a>>, out: &mut Vec<Tool<'a>>) -> Result<(), Fault> {
     let mut fields = field.object()?;
     let kind = fields.required("type")?;
     match &*kind.text()? {
         "function" => {}
         "namespace" if namespace.is_none() => {
-            let name = fields.required_text("name")?;
-            // Its functions have descriptions of their own.
-            fields.pass_over(&["description"]);
+            let namespace = Namespace { name: fields.required_text("name")?, description: fields.text("description")? };
             for field in fields.list("tools")? {
-                tool(field, Some(&name), out)?;
+                tool(field, Some(&namespace), out)?;
             }
             return fields.finish();
         }
         _ => return Err(kind.fault("only functions can be called upstream")),
     }
+    fields.refuse_programs()?;
+    // That a tool may stay out of sight until it is searched for: upstream it is in sight from the beginning.
+    fields.pass_over(&["defer_loading"]);
+    let about = namespace.and_then(|namespace| namespace.description.clone()).filter(|about| !about.is_empty());
+    let description = match (about, fields.text("description")?) {
+        (Some(about), Some(description)) => Some(Cow::Owned(format!("{about}\n\n{description}"))),
+        (about, description) => description.or(about),
+    };
     out.push(Tool {
-        name: within(namespace, fields.required_text("name")?),
-        description: fields.text("description")?,
+        name: within(namespace.map(|namespace| &*namespace.name), fields.required_text("name")?),
+        description,
         schema: fields.take("parameters").map(Field::raw_object).transpose()?,
         strict: fields.boolean("strict")?,
     });
     fields.finish()
+}
+
+/// Functions that belong together.
+struct Namespace<'a> {
+    name: Cow<'a, str>,
+    description: Option<Cow<'a, str>>,
 }
 
 /// The name of a function, with its namespace: no name of this dialect has a dot.
@@ -323,6 +340,9 @@ fn thinking(fields: &mut Fields<'_>) -> Result<Thinking, Fault> {
     };
     // How earlier thoughts count is the provider's affair.
     reasoning.pass_over(&["context"]);
+    if let Some(mode) = reasoning.take("mode").filter(|mode| mode.raw.get() != r#""standard""#) {
+        return Err(mode.fault("the upstream has one way to think"));
+    }
     let older = reasoning.text("generate_summary")?;
     let display = if reasoning.text("summary")?.or(older).is_some() { Display::Shown } else { Display::Omitted };
     let effort = reasoning.take("effort");

@@ -78,67 +78,72 @@ pub(in crate::convert) fn write<'a>(
     Ok((request, names))
 }
 
-/// The items of a turn: what is said becomes messages, calls and results are items of their own.
+/// The items of a turn: calls and results are items of their own beside the messages.
 fn items<'a>(turn: Turn<'a>, names: &mut ToolNames, out: &mut Vec<Json<'a>>) -> Result<(), Fault> {
-    let (role, side) = match turn.role {
-        Role::Instructor => ("system", Side::In),
-        Role::User => ("user", Side::In),
-        Role::Assistant => ("assistant", Side::Out),
+    let role = match turn.role {
+        Role::Instructor => "system",
+        Role::User => "user",
+        Role::Assistant => {
+            for part in turn.parts {
+                out.extend(item_of_model(part, names)?.map(Json::from));
+            }
+            return Ok(());
+        }
     };
     let mut said = Vec::new();
     for part in turn.parts {
-        let item = match part.content {
-            Content::Call(it) => Some(call(it, names)),
-            Content::Result(result) => Some(output(result)?),
-            Content::Thought { text, seal } => match seal.and_then(|seal| reasoning(&text, &seal)) {
-                Some(item) => Some(item),
-                None => continue,
-            },
-            Content::SealedThought(_) => continue,
-            content => {
-                said.extend(self::content(Part { path: part.path, content }, side)?);
-                None
+        match part.content {
+            Content::Result(result) => {
+                out.extend(message(role, std::mem::take(&mut said)));
+                out.push(output(result)?.into());
             }
-        };
-        if let Some(item) = item {
-            out.extend(message(role, std::mem::take(&mut said)));
-            out.push(item.into());
+            content => said.extend(self::content(Part { path: part.path, content })?),
         }
     }
     out.extend(message(role, said));
     Ok(())
 }
 
-/// Whose words they are: the dialect names what goes in and what came out differently.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Side {
-    In,
-    Out,
+/// What the model said, each part an item; none for what says nothing or is of another provider's making. A message in
+/// parts would have to have an id of the provider's; one of a text alone need not.
+fn item_of_model<'a>(part: Part<'a>, names: &mut ToolNames) -> Result<Option<Object<'a>>, Fault> {
+    let message = Object::of_type("message").with("role", "assistant");
+    Ok(match part.content {
+        Content::Text(text) | Content::Refusal(text) if text.is_empty() => None,
+        Content::Text(text) | Content::Refusal(text) => Some(message.with("content", text)),
+        Content::Call(it) => Some(call(it, names)),
+        Content::Thought { text, seal } => seal.and_then(|seal| reasoning(&text, &seal)),
+        Content::SealedThought(_) => None,
+        Content::Image { .. } | Content::File { .. } | Content::Audio { .. } | Content::Result(_) => {
+            return Err(Fault::new(part.path, "does not belong in this place"));
+        }
+    })
 }
 
 fn message<'a>(role: &'static str, said: Vec<Json<'a>>) -> Option<Json<'a>> {
     (!said.is_empty()).then(|| Object::of_type("message").with("role", role).with("content", said).into())
 }
 
-/// One part of a message's content; none for what says nothing.
-fn content(part: Part<'_>, side: Side) -> Result<Option<Json<'_>>, Fault> {
-    let path = part.path;
-    let content = match (part.content, side) {
-        (Content::Text(text), _) if text.is_empty() => return Ok(None),
-        (Content::Text(text), Side::In) => Object::of_type("input_text").with("text", text),
-        (Content::Text(text), Side::Out) => Object::of_type("output_text").with("text", text),
-        (Content::Refusal(text), Side::Out) => Object::of_type("refusal").with("refusal", text),
-        (Content::Image { source, detail }, Side::In) => {
+/// One part of what is said to the model; none for what says nothing.
+fn content(part: Part<'_>) -> Result<Option<Json<'_>>, Fault> {
+    let content = match part.content {
+        Content::Text(text) if text.is_empty() => return Ok(None),
+        Content::Text(text) => Object::of_type("input_text").with("text", text),
+        Content::Image { source, detail } => {
             let detail = detail.unwrap_or(Cow::Borrowed("auto"));
             located(Object::of_type("input_image").with("detail", detail), source, "image_url", "image_url")
         }
-        (Content::File { source, name }, Side::In) => {
+        Content::File { source, name } => {
             let needs_name = matches!(source, Source::Inline { .. });
             let name = name.or(needs_name.then_some(Cow::Borrowed(FILE_NAME)));
             located(Object::of_type("input_file").with_some("filename", name), source, "file_data", "file_url")
         }
-        (Content::Audio { .. }, _) => return Err(Fault::new(path, "the upstream takes no speech")),
-        _ => return Err(Fault::new(path, "does not belong in this place")),
+        Content::Audio { .. } => return Err(Fault::new(part.path, "the upstream takes no speech")),
+        Content::Refusal(_)
+        | Content::Thought { .. }
+        | Content::SealedThought(_)
+        | Content::Call(_)
+        | Content::Result(_) => return Err(Fault::new(part.path, "does not belong in this place")),
     };
     Ok(Some(content.into()))
 }
@@ -189,7 +194,7 @@ fn output(result: ToolResult<'_>) -> Result<Object<'_>, Fault> {
     }
     let mut list = Vec::new();
     for part in parts {
-        list.extend(content(part, Side::In)?);
+        list.extend(content(part)?);
     }
     Ok(item.with("output", list))
 }
