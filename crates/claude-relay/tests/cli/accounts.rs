@@ -151,7 +151,7 @@ async fn a_secret_without_its_field_and_a_proxy_s_password_are_refused_with_what
         (&["--platform", "claude", "--ask", "proxy"], "--secret-file proxy=FILE"),
         (&["--platform", "bedrock", "--region", "us-east-1"], "--secret-file secret_access_key=FILE"),
         (&["--platform", "nothing"], "platform"),
-        (&["--platform", "claude", "--region", "us-east-1"], "`region`"),
+        (&["--platform", "claude", "--region", "us-east-1"], "region: is no field of a claude account"),
     ];
     for (flags, expected) in refusals {
         let message = site.run(&[&["account", "create", "a"], flags].concat()).await.refusal();
