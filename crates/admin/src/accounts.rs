@@ -3,6 +3,7 @@
 
 mod credential;
 mod documents;
+pub(crate) mod oauth;
 pub(crate) mod probe;
 pub(crate) mod reveal;
 mod views;
@@ -189,6 +190,7 @@ pub(crate) async fn delete(
     plane.store().affinity.flush(Some(&id)).await?;
     plane.store().health.end(&id, None).await?;
     account_groups::leave(&plane, &id).await?;
+    oauth::forget(&plane, &id).await?;
     tracing::info!(account.id = %id, admin.id = %caller.admin.id, "an account was removed");
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,7 +4,7 @@
 use crate::{
     account_groups, accounts, admins, api_keys, api_tokens, audit,
     gate::{self, Needs},
-    idempotency, me, oauth_clients, openapi, person, prices, rate_multipliers,
+    idempotency, me, oauth_callback, oauth_clients, openapi, person, prices, rate_multipliers,
     refusal::{Refusal, RefusalType},
     session, sessions, settings,
     state::{AdminState, Plane, Shared},
@@ -160,6 +160,13 @@ fn resources() -> Vec<Operation> {
         needs(Operator, routes!(accounts::probe::test)).within(AccountsWrite),
         open_to(Access::Role(Owner), &[Conflict, TooManyRequests], routes!(accounts::reveal::reveal)).unkept(),
 
+        open_to(Access::Role(Viewer), &[Conflict], routes!(accounts::oauth::read)).within(AccountsRead),
+        open_to(Access::Role(Operator), &[Conflict], routes!(accounts::oauth::start)).within(AccountsWrite).unkept(),
+        open_to(Access::Role(Operator), &[Conflict, TooManyRequests], routes!(accounts::oauth::finish)).within(AccountsWrite),
+        open_to(Access::Role(Operator), &[Conflict], routes!(accounts::oauth::paste)).within(AccountsWrite),
+        open_to(Access::Role(Operator), &[Conflict], routes!(accounts::oauth::refresh)).within(AccountsWrite),
+        open_to(Access::Role(Operator), &[Conflict], routes!(accounts::oauth::sign_out)).within(AccountsWrite),
+
         needs(Viewer, routes!(account_groups::list)).within(AccountsRead),
         open_to(Access::Role(Operator), &[Conflict], routes!(account_groups::create)).within(AccountsWrite),
         needs(Viewer, routes!(account_groups::read)).within(AccountsRead),
@@ -251,7 +258,7 @@ fn own_operations() -> Vec<Operation> {
     ]
 }
 
-/// The control plane. All its paths begin with `/admin` or `/user`; it has no fallback, so that it can be merged with other routers.
+/// The control plane. All its paths but the [callback](oauth_callback::CALLBACK_PATH) begin with `/admin` or `/user`; it has no fallback, so that it can be merged with other routers.
 pub fn router(state: AdminState) -> Router {
     let plane: Shared = Arc::new(Plane::new(state));
     let document = openapi::text();
@@ -262,6 +269,7 @@ pub fn router(state: AdminState) -> Router {
     });
     router
         .route("/admin/openapi.json", get(async move || ([(header::CONTENT_TYPE, "application/json")], document)))
+        .route(oauth_callback::CALLBACK_PATH, get(oauth_callback::show))
         .method_not_allowed_fallback(method_not_allowed)
         .route("/admin", any(not_found))
         .route("/admin/", any(not_found))

@@ -18,6 +18,7 @@ mod known;
 mod lock;
 mod refresh;
 mod refresh_error;
+mod sign_in;
 
 pub use access::AccessToken;
 pub use client::OpenedClient;
