@@ -161,7 +161,7 @@ fn resources() -> Vec<Operation> {
         open_to(Access::Role(Owner), &[Conflict, TooManyRequests], routes!(accounts::reveal::reveal)).unkept(),
 
         open_to(Access::Role(Viewer), &[Conflict], routes!(accounts::oauth::read)).within(AccountsRead),
-        open_to(Access::Role(Operator), &[Conflict], routes!(accounts::oauth::start)).within(AccountsWrite).unkept(),
+        open_to(Access::Role(Operator), &[Conflict], routes!(accounts::oauth::start)).within(AccountsWrite),
         open_to(Access::Role(Operator), &[Conflict, TooManyRequests], routes!(accounts::oauth::finish)).within(AccountsWrite),
         open_to(Access::Role(Operator), &[Conflict], routes!(accounts::oauth::paste)).within(AccountsWrite),
         open_to(Access::Role(Operator), &[Conflict], routes!(accounts::oauth::refresh)).within(AccountsWrite),

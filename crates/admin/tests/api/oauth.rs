@@ -25,7 +25,13 @@ fn document(server: &ScriptedOAuth) -> Value {
         "authorize_parameters": {"prompt": "consent"}})
 }
 
-async fn add_account(plane: &Plane, settings: AccountSettings) {
+/// Adds `a1`, an account of Claude that nobody has signed in.
+pub(crate) async fn add_account(plane: &Plane) {
+    let base_url = "https://api.example".to_owned();
+    add(plane, AccountSettings::Claude(OAuthAccess { base_url, grant: OAuthGrant::default() })).await;
+}
+
+async fn add(plane: &Plane, settings: AccountSettings) {
     let now = plane.clock.now();
     let account = Account {
         id: AccountId::parse("a1").expect("an id"),
@@ -48,8 +54,7 @@ async fn add_account(plane: &Plane, settings: AccountSettings) {
 async fn stage() -> (Plane, ScriptedOAuth) {
     let (plane, server) = (Plane::new().await, ScriptedOAuth::start().await.expect("a port"));
     plane.caller(Role::Owner).await.put(CLIENT, document(&server)).await.expect(200);
-    let base_url = "https://api.example".to_owned();
-    add_account(&plane, AccountSettings::Claude(OAuthAccess { base_url, grant: OAuthGrant::default() })).await;
+    add_account(&plane).await;
     (plane, server)
 }
 
@@ -231,14 +236,14 @@ async fn what_does_not_sign_in_by_oauth_says_so() {
     let api_key = domain::Sealed::from_envelope("v1:x".to_owned());
     let base_url = "https://api.example".to_owned();
     let endpoint = HttpEndpoint { base_url, messages_path: None, api_key, auth: domain::AuthScheme::Bearer };
-    add_account(&plane, AccountSettings::ClaudeConsole(endpoint)).await;
+    add(&plane, AccountSettings::ClaudeConsole(endpoint)).await;
     let operator = plane.caller(Role::Operator).await;
     assert_eq!(operator.get(SIGN_IN).await.refusal().0, "conflict");
     assert_eq!(operator.post(&format!("{SIGN_IN}/start"), json!({})).await.refusal().0, "conflict");
     assert_eq!(operator.get("/admin/accounts/a2/oauth").await.refusal().0, "not_found");
     let without_client = Plane::new().await;
     let access = OAuthAccess { base_url: "https://api.example".to_owned(), grant: OAuthGrant::default() };
-    add_account(&without_client, AccountSettings::OpenAi(access)).await;
+    add(&without_client, AccountSettings::OpenAi(access)).await;
     let refused = without_client.caller(Role::Operator).await.post(&format!("{SIGN_IN}/start"), json!({})).await;
     assert!(refused.body.to_string().contains("no OAuth client for openai"), "{}", refused.body);
     assert_eq!(Platform::OpenAi.as_str(), "openai");

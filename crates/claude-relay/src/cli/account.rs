@@ -9,6 +9,7 @@ use crate::cli::{
     figures,
     find::ACCOUNTS,
     listing::{self, ListFlags},
+    oauth,
     one::{self, Condition},
     place::Place,
     secret::SecretFlags,
@@ -99,6 +100,8 @@ enum AccountCommand {
         #[arg(long, value_name = "MODEL")]
         model: Option<String>,
     },
+    #[command(flatten)]
+    SignIn(oauth::SignInCommand),
 }
 
 #[derive(Debug, Default, clap::Args)]
@@ -159,6 +162,7 @@ pub(crate) async fn run(args: &AccountArgs, desk: &Desk) -> Result<Verdict, Comm
             let (path, _) = ACCOUNTS.find(&desk.api, account).await?;
             desk.show(&desk.api.send(Call::new(Method::POST, format!("{path}/reset"))).await?)?;
         }
+        AccountCommand::SignIn(command) => return oauth::sign_in(command, desk).await,
         AccountCommand::Test { account, model } => return test(desk, account, model.as_deref()).await,
     }
     Ok(Verdict::Fine)
