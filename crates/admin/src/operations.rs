@@ -121,7 +121,7 @@ fn guarded(plane: &Shared, operation: &Operation, methods: MethodRouter<Shared>)
 
 /// The table.
 pub(crate) fn table() -> Vec<Operation> {
-    [resources(), people(), own_operations()].into_iter().flatten().collect()
+    [resources(), sign_ins(), people(), own_operations()].into_iter().flatten().collect()
 }
 
 /// What the relay works with, and signing in.
@@ -160,13 +160,6 @@ fn resources() -> Vec<Operation> {
         needs(Operator, routes!(accounts::probe::test)).within(AccountsWrite),
         open_to(Access::Role(Owner), &[Conflict, TooManyRequests], routes!(accounts::reveal::reveal)).unkept(),
 
-        open_to(Access::Role(Viewer), &[Conflict], routes!(accounts::oauth::read)).within(AccountsRead),
-        open_to(Access::Role(Operator), &[Conflict], routes!(accounts::oauth::start)).within(AccountsWrite),
-        open_to(Access::Role(Operator), &[Conflict, TooManyRequests], routes!(accounts::oauth::finish)).within(AccountsWrite),
-        open_to(Access::Role(Operator), &[Conflict], routes!(accounts::oauth::paste)).within(AccountsWrite),
-        open_to(Access::Role(Operator), &[Conflict], routes!(accounts::oauth::refresh)).within(AccountsWrite),
-        open_to(Access::Role(Operator), &[Conflict], routes!(accounts::oauth::sign_out)).within(AccountsWrite),
-
         needs(Viewer, routes!(account_groups::list)).within(AccountsRead),
         open_to(Access::Role(Operator), &[Conflict], routes!(account_groups::create)).within(AccountsWrite),
         needs(Viewer, routes!(account_groups::read)).within(AccountsRead),
@@ -188,16 +181,29 @@ fn resources() -> Vec<Operation> {
         needs(Viewer, routes!(rate_multipliers::read)).within(PricesRead),
         needs(Operator, routes!(rate_multipliers::set)).within(PricesWrite),
 
-        needs(Owner, routes!(oauth_clients::list)),
-        needs(Owner, routes!(oauth_clients::read)),
-        open_to(Access::Role(Owner), &[Conflict], routes!(oauth_clients::set)),
-        needs(Owner, routes!(oauth_clients::delete)),
-
         needs(Viewer, routes!(system::read)).within(SystemRead),
         needs(Operator, routes!(settings::list)).within(SystemRead),
 
         needs(Owner, routes!(audit::list)).within(AuditRead),
         needs(Owner, routes!(audit::read)).within(AuditRead),
+    ]
+}
+
+/// How accounts sign in at their providers.
+#[rustfmt::skip]
+fn sign_ins() -> Vec<Operation> {
+    vec![
+        open_to(Access::Role(Viewer), &[Conflict], routes!(accounts::oauth::read)).within(AccountsRead),
+        open_to(Access::Role(Operator), &[Conflict], routes!(accounts::oauth::start)).within(AccountsWrite),
+        open_to(Access::Role(Operator), &[Conflict, TooManyRequests], routes!(accounts::oauth::finish)).within(AccountsWrite),
+        open_to(Access::Role(Operator), &[Conflict], routes!(accounts::oauth::paste)).within(AccountsWrite),
+        open_to(Access::Role(Operator), &[Conflict], routes!(accounts::oauth::refresh)).within(AccountsWrite),
+        open_to(Access::Role(Operator), &[Conflict], routes!(accounts::oauth::sign_out)).within(AccountsWrite),
+
+        needs(Owner, routes!(oauth_clients::list)),
+        needs(Owner, routes!(oauth_clients::read)),
+        open_to(Access::Role(Owner), &[Conflict], routes!(oauth_clients::set)),
+        needs(Owner, routes!(oauth_clients::delete)),
     ]
 }
 
