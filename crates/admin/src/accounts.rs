@@ -5,6 +5,7 @@ mod credential;
 mod documents;
 mod examples;
 mod kinds;
+pub(crate) mod oauth;
 pub(crate) mod probe;
 mod proxy;
 pub(crate) mod reveal;
@@ -195,6 +196,7 @@ pub(crate) async fn delete(
     plane.store().affinity.flush(Bindings::To(&id)).await?;
     plane.store().health.end(&id, None).await?;
     account_groups::leave(&plane, &id).await?;
+    oauth::forget(&plane, &id).await?;
     tracing::info!(account.id = %id, admin.id = %caller.admin.id, "an account was removed");
     Ok(StatusCode::NO_CONTENT)
 }

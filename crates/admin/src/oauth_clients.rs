@@ -24,6 +24,8 @@ use store::{
 };
 use views::OAuthClientView;
 
+pub(crate) use documents::{PARAMETER_CHARS_MAX, PARAMETERS_MAX};
+
 const PATH: &str = "/admin/oauth-clients";
 
 /// Times that a client is set again because somebody else set or removed it at the same moment.

@@ -175,6 +175,7 @@ fn opening() -> OpenApi {
         "API keys",
         "Accounts",
         "Account groups",
+        "OAuth clients",
         "Usage",
         "Prices",
         "System",

@@ -4,7 +4,7 @@
 use crate::{
     account_groups, accounts, admins, api_keys, api_tokens, audit, eligibility,
     gate::{self, Needs},
-    idempotency, me, oauth_clients, openapi, person, prices, rate_multipliers,
+    idempotency, me, oauth_callback, oauth_clients, openapi, person, prices, rate_multipliers,
     refusal::{Refusal, RefusalType},
     session, sessions, settings,
     state::{AdminState, Plane, Shared},
@@ -121,7 +121,7 @@ fn guarded(plane: &Shared, operation: &Operation, methods: MethodRouter<Shared>)
 
 /// The table.
 pub(crate) fn table() -> Vec<Operation> {
-    [resources(), people(), own_operations()].into_iter().flatten().collect()
+    [resources(), sign_ins(), people(), own_operations()].into_iter().flatten().collect()
 }
 
 /// What the relay works with, and signing in.
@@ -184,16 +184,29 @@ fn resources() -> Vec<Operation> {
         needs(Viewer, routes!(rate_multipliers::read)).within(PricesRead),
         needs(Operator, routes!(rate_multipliers::set)).within(PricesWrite),
 
-        needs(Owner, routes!(oauth_clients::list)),
-        needs(Owner, routes!(oauth_clients::read)),
-        open_to(Access::Role(Owner), &[Conflict], routes!(oauth_clients::set)),
-        needs(Owner, routes!(oauth_clients::delete)),
-
         needs(Viewer, routes!(system::read)).within(SystemRead),
         needs(Operator, routes!(settings::list)).within(SystemRead),
 
         needs(Owner, routes!(audit::list)).within(AuditRead),
         needs(Owner, routes!(audit::read)).within(AuditRead),
+    ]
+}
+
+/// How accounts sign in at their providers.
+#[rustfmt::skip]
+fn sign_ins() -> Vec<Operation> {
+    vec![
+        open_to(Access::Role(Viewer), &[Conflict], routes!(accounts::oauth::read)).within(AccountsRead),
+        open_to(Access::Role(Operator), &[Conflict], routes!(accounts::oauth::start)).within(AccountsWrite),
+        open_to(Access::Role(Operator), &[Conflict, TooManyRequests], routes!(accounts::oauth::finish)).within(AccountsWrite),
+        open_to(Access::Role(Operator), &[Conflict], routes!(accounts::oauth::paste)).within(AccountsWrite),
+        open_to(Access::Role(Operator), &[Conflict], routes!(accounts::oauth::refresh)).within(AccountsWrite),
+        open_to(Access::Role(Operator), &[Conflict], routes!(accounts::oauth::sign_out)).within(AccountsWrite),
+
+        needs(Owner, routes!(oauth_clients::list)),
+        needs(Owner, routes!(oauth_clients::read)),
+        open_to(Access::Role(Owner), &[Conflict], routes!(oauth_clients::set)),
+        needs(Owner, routes!(oauth_clients::delete)),
     ]
 }
 
@@ -254,7 +267,7 @@ fn own_operations() -> Vec<Operation> {
     ]
 }
 
-/// The control plane. All its paths begin with `/admin` or `/user`; it has no fallback, so that it can be merged with other routers.
+/// The control plane. All its paths but the [callback](oauth_callback::CALLBACK_PATH) begin with `/admin` or `/user`; it has no fallback, so that it can be merged with other routers.
 pub fn router(state: AdminState) -> Router {
     let plane: Shared = Arc::new(Plane::new(state));
     let document = openapi::text();
@@ -265,6 +278,7 @@ pub fn router(state: AdminState) -> Router {
     });
     router
         .route("/admin/openapi.json", get(async move || ([(header::CONTENT_TYPE, "application/json")], document)))
+        .route(oauth_callback::CALLBACK_PATH, get(oauth_callback::show))
         .method_not_allowed_fallback(method_not_allowed)
         .route("/admin", any(not_found))
         .route("/admin/", any(not_found))

@@ -71,6 +71,8 @@ pub struct AdminState {
     pub books: Arc<dyn Books>,
     /// Sends account tests.
     pub upstream: upstream::Client,
+    /// The tokens of accounts that sign in by OAuth.
+    pub credentials: credentials::Credentials,
     /// Prices before the operator's own.
     pub prices: PriceSource,
     /// The operator's own proxies in front of the relay.

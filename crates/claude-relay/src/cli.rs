@@ -15,6 +15,7 @@ mod figures;
 mod find;
 mod listing;
 mod manual;
+mod oauth;
 mod one;
 mod place;
 mod refused;
@@ -82,6 +83,9 @@ enum Command {
     Account(account::AccountArgs),
     /// Groups of accounts that keys can be bound to
     AccountGroup(account_group::AccountGroupArgs),
+    /// How accounts sign in at their providers: the operator's OAuth clients
+    #[command(name = "oauth-client")]
+    OAuthClient(oauth::OAuthClientArgs),
     /// Usage and costs: sums, top lists, trends, and the records that they are the sums of
     Usage(usage::UsageArgs),
     /// Show the settings that hold, and where each comes from
@@ -121,6 +125,7 @@ fn obey(command: Command) -> Result<Verdict, CommandError> {
         Command::Tag(args) => desk::at(&args.place, async |desk| tag::run(&args, desk).await),
         Command::Account(args) => desk::at(&args.place, async |desk| account::run(&args, desk).await),
         Command::AccountGroup(args) => desk::at(&args.place, async |desk| account_group::run(&args, desk).await),
+        Command::OAuthClient(args) => desk::at(&args.place, async |desk| oauth::run(&args, desk).await),
         Command::Usage(args) => desk::at(&args.place, async |desk| usage::run(&args, desk).await),
         Command::Settings(place) => desk::at(&place, settings::run),
         Command::Admin(args) => desk::at(&args.place, async |desk| admin::run(&args, desk).await),

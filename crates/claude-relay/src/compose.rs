@@ -240,6 +240,7 @@ fn admin_state(
         key_prefix: settings.api_key_prefix.clone(),
         books: Arc::new(JournalBooks(shared.journal.clone())),
         upstream: shared.client.clone(),
+        credentials: shared.credentials.clone(),
         prices: price_source(&shared.prices),
         trusted_hops: TrustedHops(settings.listen.trusted_hops),
         system: system_source(dir, engine, shared.clock.now()),

@@ -90,7 +90,7 @@ impl Front {
 
 fn is_admin(path: &str) -> bool {
     let below = |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    below("/admin") || below("/user")
+    below("/admin") || below("/user") || path == admin::CALLBACK_PATH
 }
 
 /// A text for people.

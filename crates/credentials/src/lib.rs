@@ -19,6 +19,7 @@ mod lock;
 mod proxy;
 mod refresh;
 mod refresh_error;
+mod sign_in;
 
 pub use access::AccessToken;
 pub use client::OpenedClient;

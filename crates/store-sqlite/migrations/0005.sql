@@ -7,3 +7,10 @@ CREATE TABLE oauth_client (
     created_at INTEGER, updated_at INTEGER
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX oauth_client_by_updated_at ON oauth_client (updated_at);
+
+-- Sign-ins that were begun, by account.
+CREATE TABLE oauth_sign_in (
+    id TEXT NOT NULL PRIMARY KEY, version INTEGER NOT NULL,
+    pending TEXT, expires_at INTEGER, created_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX oauth_sign_in_by_expires_at ON oauth_sign_in (expires_at);

@@ -7,6 +7,7 @@ mod admin_totp;
 pub mod api_key;
 mod api_token;
 mod oauth_client;
+mod oauth_sign_in;
 mod rates;
 mod settings;
 mod user;
@@ -14,6 +15,7 @@ mod user;
 pub use account_group::GROUPS_MAX;
 pub use admin::AdminCredentials;
 pub use admin_totp::AdminTotp;
+pub use oauth_sign_in::OAuthSignIn;
 pub use rates::{RATE_MULTIPLIERS, rates_from_text, rates_to_text};
 pub use settings::{KeyCheckRecord, ModelPricingRecord, Setting};
 

@@ -28,7 +28,7 @@ const SECRET_BYTES_MAX: usize = 2048;
 const SCOPES_BYTES_MAX: usize = 2000;
 
 /// Parameters of the operator's own at most.
-const PARAMETERS_MAX: usize = 20;
+pub(crate) const PARAMETERS_MAX: usize = 20;
 
 /// Longest name of a parameter.
 const PARAMETER_NAME_BYTES_MAX: usize = 64;

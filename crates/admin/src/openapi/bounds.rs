@@ -1,7 +1,12 @@
 //! Bounds of the texts, lists and numbers that requests carry, as far as they go by a field's name and not by the operation. What is
 //! stated where a field is declared stays as it is.
 
-use crate::{accounts, cursor, texts, wire::WORDS_MAX};
+use crate::{
+    accounts, cursor,
+    oauth_clients::{PARAMETER_CHARS_MAX, PARAMETERS_MAX},
+    texts,
+    wire::WORDS_MAX,
+};
 use utoipa::{
     Number,
     openapi::{
@@ -54,7 +59,7 @@ fn text(name: &str) -> Option<Text> {
         "username" => Text::Like(LINE, texts::USERNAME_CHARS_MAX),
         "by" | "platform" => Text::UpTo(WORD_BYTES_MAX),
         "api_keys" => Text::UpTo(accounts::LISTED_KEY_BYTES_MAX),
-        "authorize_parameters" => Text::UpTo(500),
+        "authorize_parameters" => Text::UpTo(PARAMETER_CHARS_MAX),
         "tag" | "tags" => Text::Like(LINE, texts::TAG_CHARS_MAX),
         _ => return None,
     })
@@ -74,6 +79,7 @@ pub(super) fn write(name: &str, schema: &mut RefOr<Schema>) {
             object.properties.iter_mut().for_each(|(name, property)| write(name, property));
             if let Some(AdditionalProperties::RefOr(values)) = object.additional_properties.as_deref_mut() {
                 write(name, values);
+                object.max_properties.get_or_insert(PARAMETERS_MAX);
             }
         }
         Schema::Array(array) => {

@@ -11,7 +11,7 @@ use store::{
     audit::{AuditOutcome, AuditPage, AuditQuery},
     error::StoreFailure,
 };
-use testkit::{ErrorKind, Reply as Scripted, Script, ScriptedUpstream};
+use testkit::{ErrorKind, Reply as Scripted, Script, ScriptedOAuth, ScriptedUpstream};
 use vault::{TotpSecret, totp::Step};
 
 const AUDIT: &str = "/admin/audit";
@@ -185,6 +185,29 @@ impl Walk {
         self.does("delete_tag", owner, "/admin/tags/new", Value::Null).await;
     }
 
+    async fn oauth(&mut self, owner: &str) {
+        let server = ScriptedOAuth::start().await.expect("starts");
+        let base = server.base_url();
+        let client = json!({"token_url": format!("{base}/token"), "authorize_url": format!("{base}/authorize"),
+            "redirect_uri": "http://localhost/cb", "client_id": "c", "client_secret": self.hides("client-secret-1"),
+            "revoke_url": format!("{base}/revoke")});
+        self.does("set_oauth_client", owner, "/admin/oauth-clients/claude", client).await;
+        crate::oauth::add_account(&self.plane).await;
+        let path = "/admin/accounts/a1/oauth";
+        let started = self.does("start_account_sign_in", owner, &format!("{path}/start"), json!({})).await;
+        let url = url::Url::parse(started["url"].as_str().expect("a URL")).expect("a URL");
+        let challenge = url.query_pairs().find(|(name, _)| name == "code_challenge").expect("a challenge").1;
+        server.agree("code-of-the-walk", &challenge);
+        let body = json!({"code": self.hides("code-of-the-walk")});
+        self.does("finish_account_sign_in", owner, &format!("{path}/finish"), body).await;
+        self.does("refresh_account_token", owner, &format!("{path}/refresh"), Value::Null).await;
+        let body = json!({"access_token": self.hides("pasted-access-token")});
+        self.does("paste_account_tokens", owner, &format!("{path}/tokens"), body).await;
+        self.does("sign_account_out", owner, &format!("{path}/sign-out"), Value::Null).await;
+        self.does("delete_oauth_client", owner, "/admin/oauth-clients/claude", Value::Null).await;
+        self.secrets.extend(["at-1", "rt-1", "at-2", "rt-2"].map(|token| format!("\"{token}\"")));
+    }
+
     async fn second_factor(&mut self, token: &str) {
         let enrolled = self.does("enrol_totp", token, "/admin/me/totp", json!({"current_password": PASSWORD})).await;
         let secret = TotpSecret::parse(self.hides_in(&enrolled, "secret").into()).expect("base 32");
@@ -259,6 +282,7 @@ async fn every_operation_that_may_change_something_leaves_one_entry_without_a_se
     walk.keys(&owner).await;
     walk.accounts(&owner).await;
     walk.groups(&owner).await;
+    walk.oauth(&owner).await;
     walk.second_factor(&owner).await;
     walk.administrators(&owner).await;
     walk.users(&owner).await;

@@ -18,6 +18,7 @@ mod key_batches;
 mod key_lifecycle;
 mod key_lists;
 mod local;
+mod oauth;
 mod plane;
 mod platforms;
 mod prices;

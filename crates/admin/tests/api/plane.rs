@@ -7,6 +7,7 @@ use axum::{
     Router,
     body::{Body, to_bytes},
 };
+use credentials::Credentials;
 use domain::{Admin, AdminId, Calendar, Role, Timestamp};
 use http::{HeaderMap, Method, Request, StatusCode};
 use parking_lot::Mutex;
@@ -201,6 +202,18 @@ pub(crate) fn request(method: Method, path: &str, token: Option<&str>, body: Opt
     .expect("a request")
 }
 
+fn credentials(store: &Store, clock: &ManualClock, keyring: &Arc<Keyring>) -> Credentials {
+    let timeouts = Timeouts { connect: Duration::from_secs(5), head: Duration::from_secs(30) };
+    let calls: Arc<dyn upstream::oauth::Calls> = Arc::new(upstream::Client::new(timeouts));
+    Credentials::new(credentials::Parts {
+        store: store.clone(),
+        clock: Arc::new(TestClock(clock.clone())),
+        keyring: Arc::clone(keyring),
+        ways: Arc::new(move |_| Ok(Arc::clone(&calls))),
+        node: "test".to_owned(),
+    })
+}
+
 fn state(store: &Store, clock: &ManualClock, keyring: &Arc<Keyring>, changed: &Arc<Mutex<Vec<Admin>>>) -> AdminState {
     let prices = Arc::new(PriceTable::embedded());
     let (started_at, changed) = (clock.now(), Arc::clone(changed));
@@ -215,6 +228,7 @@ fn state(store: &Store, clock: &ManualClock, keyring: &Arc<Keyring>, changed: &A
         key_prefix: KeyPrefix::default(),
         books: Arc::new(TestBooks::new(Arc::clone(&store.ledger))),
         upstream: upstream::Client::new(Timeouts { connect: Duration::from_secs(5), head: Duration::from_secs(30) }),
+        credentials: credentials(store, clock, keyring),
         prices: Arc::new(move || Arc::clone(&prices)),
         trusted_hops: TrustedHops(1),
         system: Arc::new(move || SystemFacts {

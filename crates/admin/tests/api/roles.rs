@@ -31,6 +31,7 @@ fn operations() -> Vec<(Method, String, Access)> {
             assert_eq!(access == Access::Anyone, is_open, "{method} {path}");
             let path =
                 path.replace("{id}", "x").replace("{model}", "x").replace("{account_id}", "x").replace("{tag}", "x");
+            let path = path.replace("{platform}", "claude");
             operations.push((method.to_uppercase().parse().expect("a method"), path, access));
         }
     }

@@ -11,6 +11,7 @@ use crate::cli::{
     figures,
     find::{ACCOUNT_GROUPS, ACCOUNTS, API_KEYS},
     listing::{self, ListFlags},
+    oauth,
     one::{self, Condition},
     place::Place,
     table::{Cell, Tone, numbers, texts},
@@ -124,6 +125,8 @@ enum AccountCommand {
         #[arg(long, value_name = "DIALECT")]
         dialect: Option<String>,
     },
+    #[command(flatten)]
+    SignIn(oauth::SignInCommand),
 }
 
 #[derive(Debug, clap::Args)]
@@ -254,6 +257,7 @@ pub(crate) async fn run(args: &AccountArgs, desk: &Desk) -> Result<Verdict, Comm
             let path = sessions.path(desk).await?;
             desk.show(&desk.api.send(Call::new(Method::DELETE, path)).await?)?;
         }
+        AccountCommand::SignIn(command) => return oauth::sign_in(command, desk).await,
     }
     Ok(Verdict::Fine)
 }

@@ -7,6 +7,7 @@ mod claude_code;
 #[path = "../corridor/engine.rs"]
 mod engine;
 mod foreign_mock;
+mod foreign_oauth;
 mod programs;
 mod sdk;
 mod sdk_answers;

@@ -204,6 +204,8 @@ const OAUTH_CLIENT: &[Column] = &[
     integer("updated_at").listed(),
 ];
 
+const OAUTH_SIGN_IN: &[Column] = &[secret("pending"), integer("expires_at").listed(), integer("created_at")];
+
 const SETTING: &[Column] = &[text("value"), integer("updated_at").listed()];
 
 const KEY_CHECK: &[Column] = &[secret("sealed"), integer("created_at")];
@@ -347,4 +349,6 @@ families! {
     IdempotencyKey "idempotency_key" "idempotency_key:{HASH}" (Hash, Timed, State) "Requests of the control plane that may be sent again, with their sealed answers.";
     OAuthClient "oauth_client" "oauth_client:{PLATFORM}" (Hash, UntilDeleted, Record) "OAuth clients: how accounts of a platform sign in, by the operator's registration."
         .with(OAUTH_CLIENT);
+    OAuthSignIn "oauth_sign_in" "oauth_sign_in:{ACCOUNT}" (Hash, UntilDeleted, State) "Sign-ins of accounts that were begun and not finished, sealed."
+        .with(OAUTH_SIGN_IN);
 }
