@@ -9,8 +9,8 @@ use crate::{
     editing,
     extract::{Document, IfMatch, Params, PathId},
     gate::Caller,
-    listing::{self, ListQuery, Order},
-    pages::{self, DirectionWord, Page},
+    listing::{self, ListQuery, Order, OrderWord},
+    pages::{DirectionWord, Page},
     refusal::{Refusal, RefusalType},
     replies::{Created, Tagged},
     state::{Plane, Shared, fresh_uuid},
@@ -72,10 +72,7 @@ pub(crate) async fn list(
     let query = ListQuery {
         filters: Vec::new(),
         search: params.q,
-        order: Order {
-            column: params.order.unwrap_or_default().column(),
-            direction: pages::direction(params.direction),
-        },
+        order: Order::asked(params.order, params.direction),
         cursor: params.cursor,
         limit: params.limit,
     };
@@ -177,8 +174,8 @@ fn missing() -> Refusal {
     Refusal::missing("group of accounts", PATH)
 }
 
-impl AccountGroupOrder {
-    const fn column(self) -> &'static str {
+impl OrderWord for AccountGroupOrder {
+    fn column(self) -> &'static str {
         match self {
             Self::Name => "name",
             Self::CreatedAt => "created_at",

@@ -19,8 +19,8 @@ use crate::{
     editing,
     extract::{Document, IfMatch, Params, PathId},
     gate::Caller,
-    listing::{self, ListQuery, Order},
-    pages::{self, DirectionWord, Page},
+    listing::{self, ListQuery, Order, OrderWord},
+    pages::{DirectionWord, Page},
     refusal::Refusal,
     replies::{Created, Tagged},
     state::{Plane, Shared, fresh_uuid},
@@ -96,10 +96,7 @@ pub(crate) async fn list(
     let query = ListQuery {
         filters: params.schedulable.map(only).into_iter().collect(),
         search: params.q,
-        order: Order {
-            column: params.order.unwrap_or_default().column(),
-            direction: pages::direction(params.direction),
-        },
+        order: Order::asked(params.order, params.direction),
         cursor: params.cursor,
         limit: params.limit,
     };
@@ -231,8 +228,8 @@ fn missing() -> Refusal {
     Refusal::missing("account", PATH)
 }
 
-impl AccountOrder {
-    const fn column(self) -> &'static str {
+impl OrderWord for AccountOrder {
+    fn column(self) -> &'static str {
         match self {
             Self::Name => "name",
             Self::Priority => "priority",

@@ -9,9 +9,9 @@ use crate::{
     extract::{Document, IfMatch, Params, PathId},
     faults::Faults,
     gate::Caller,
-    listing::{self, ListQuery, Order},
-    pages::{self, DirectionWord, Page},
-    passwords::Chosen,
+    listing::{self, ListQuery, Order, OrderWord},
+    pages::{DirectionWord, Page},
+    passwords::{self, Chosen},
     refusal::Refusal,
     replies::{Created, Tagged},
     state::{Plane, Shared, fresh_uuid},
@@ -80,10 +80,7 @@ pub(crate) async fn list(
     let query = ListQuery {
         filters: params.role.map(role).into_iter().collect(),
         search: params.q,
-        order: Order {
-            column: params.order.unwrap_or_default().column(),
-            direction: pages::direction(params.direction),
-        },
+        order: Order::asked(params.order, params.direction),
         cursor: params.cursor,
         limit: params.limit,
     };
@@ -161,17 +158,7 @@ pub(crate) async fn set_password(
     PathId(id): PathId<AdminId>,
     Document(body): Document<PasswordReset>,
 ) -> Result<Json<SetPasswordView>, Refusal> {
-    let mut faults = Faults::default();
-    let chosen = Chosen::parse(body.password, "password", &mut faults);
-    faults.settle()?;
-    find(&plane, &id).await?;
-    let Chosen { password, shown } = chosen;
-    let (now, password_hash) = (plane.now(), plane.passwords.hash(password).await?);
-    let changed = editing::edit::<Admin>(plane.store(), id.as_str(), &IfMatch::Any, |admin| {
-        Ok(Admin { password_hash: password_hash.clone(), updated_at: now, ..admin.clone() })
-    });
-    let admin = changed.await?.ok_or_else(missing)?.record;
-    plane.store().sessions.revoke_all(&SessionSubject::Admin(id.clone()), None).await?;
+    let (admin, shown) = passwords::change::set::<Admin>(&plane, id.as_str(), body.password, missing).await?;
     tracing::info!(of.id = %id, admin.id = %caller.admin.id, "an administrator's password was set by an owner");
     plane.tell_changed(admin).await;
     Ok(Json(SetPasswordView { password: shown }))
@@ -237,8 +224,8 @@ fn missing() -> Refusal {
     Refusal::missing("administrator", PATH)
 }
 
-impl AdminOrder {
-    const fn column(self) -> &'static str {
+impl OrderWord for AdminOrder {
+    fn column(self) -> &'static str {
         match self {
             Self::Username => "username",
             Self::CreatedAt => "created_at",

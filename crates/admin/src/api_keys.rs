@@ -13,8 +13,8 @@ use crate::{
     editing,
     extract::{self, Document, IfMatch, Params, PathId},
     gate::Caller,
-    listing::{ListQuery, Order},
-    pages::{self, DirectionWord},
+    listing::{ListQuery, Order, OrderWord},
+    pages::DirectionWord,
     rankings::Question,
     refusal::Refusal,
     replies::{self, Tagged},
@@ -145,10 +145,7 @@ pub(crate) async fn list(
     let query = ListQuery {
         filters,
         search: params.q,
-        order: Order {
-            column: params.order.unwrap_or_default().column(),
-            direction: pages::direction(params.direction),
-        },
+        order: Order::asked(params.order, params.direction),
         cursor: params.cursor,
         limit: params.limit,
     };
@@ -332,16 +329,18 @@ impl ApiKeyParams {
     }
 }
 
-impl ApiKeyOrder {
-    /// The column that orders the list; where the books do, none is asked for it.
-    const fn column(self) -> &'static str {
+impl OrderWord for ApiKeyOrder {
+    fn column(self) -> &'static str {
         match self {
             Self::Name => "name",
+            // Where the books order the list, no column is asked for it.
             Self::CreatedAt | Self::LastUsed | Self::Cost => "created_at",
             Self::ExpiresAt => "expires_at",
         }
     }
+}
 
+impl ApiKeyOrder {
     /// What the books are asked for the order, if they say it.
     const fn question(self, days: Days) -> Option<Question> {
         match self {

@@ -8,9 +8,9 @@ use crate::{
     editing,
     extract::{Document, Params, PathId},
     gate::Caller,
-    listing::{self, ListQuery, Order},
+    listing::{self, ListQuery, Order, OrderWord},
     local,
-    pages::{self, DirectionWord, Page},
+    pages::{DirectionWord, Page},
     refusal::{Refusal, RefusalType},
     replies::Created,
     sessions,
@@ -25,7 +25,7 @@ use serde::Deserialize;
 use std::time::Duration;
 use store::{
     Family, RecordError, Version,
-    records::{Changes, Comparison, Condition, Filter, PAGE_MAX, TypedRecords, Value, Versioned},
+    records::{Changes, Comparison, Condition, Filter, TypedRecords, Value, Versioned},
 };
 use utoipa::ToSchema;
 use vault::KeyPrefix;
@@ -89,10 +89,7 @@ pub(crate) async fn list(
     let query = ListQuery {
         filters: maker.iter().map(made_by).collect(),
         search: params.q,
-        order: Order {
-            column: params.order.unwrap_or_default().column(),
-            direction: pages::direction(params.direction),
-        },
+        order: Order::asked(params.order, params.direction),
         cursor: params.cursor,
         limit: params.limit,
     };
@@ -175,13 +172,7 @@ pub(crate) async fn used(plane: &Plane, clear: &str, now: Timestamp) -> Result<O
 /// Removes every token that `maker` made.
 pub(crate) async fn remove_all(plane: &Plane, maker: &AdminId) -> Result<(), Refusal> {
     loop {
-        let query = ListQuery {
-            filters: vec![made_by(maker)],
-            search: None,
-            order: Order { column: "created_at", direction: pages::direction(None) },
-            cursor: None,
-            limit: Some(PAGE_MAX),
-        };
+        let query = ListQuery::walk(vec![made_by(maker)], None);
         let listed = listing::page::<ApiToken>(plane, &[Family::ApiToken], query).await?;
         for token in &listed.records {
             remove(plane, token.record.id.as_str()).await?;
@@ -222,8 +213,8 @@ fn missing() -> Refusal {
     Refusal::missing("API token", PATH)
 }
 
-impl ApiTokenOrder {
-    const fn column(self) -> &'static str {
+impl OrderWord for ApiTokenOrder {
+    fn column(self) -> &'static str {
         match self {
             Self::Name => "name",
             Self::CreatedAt => "created_at",

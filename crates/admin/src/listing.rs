@@ -1,6 +1,11 @@
 //! Lists of records, the same way for every resource: filters, search, order, and cursors that clients hand back unread.
 
-use crate::{cursor, refusal::Refusal, state::Plane};
+use crate::{
+    cursor,
+    pages::{self, DirectionWord},
+    refusal::Refusal,
+    state::Plane,
+};
 use store::{
     Family, Record,
     records::{Cursor, Direction, Filter, PAGE_MAX, PageQuery, Row, Value, Versioned},
@@ -18,7 +23,18 @@ pub(crate) struct Order {
     pub(crate) direction: Direction,
 }
 
+/// The words for the orders of one kind of list; the default is what holds where none is given.
+pub(crate) trait OrderWord: Copy + Default {
+    /// The column that orders the list.
+    fn column(self) -> &'static str;
+}
+
 impl Order {
+    /// What a client asks for; left out: the default, the greatest first.
+    pub(crate) fn asked<W: OrderWord>(word: Option<W>, direction: Option<DirectionWord>) -> Self {
+        Self { column: word.unwrap_or_default().column(), direction: pages::direction(direction) }
+    }
+
     /// What cursors of this order name.
     pub(crate) fn place(&self) -> String {
         format!("{}.{:?}", self.column, self.direction)
@@ -32,6 +48,14 @@ pub(crate) struct ListQuery {
     pub(crate) order: Order,
     pub(crate) cursor: Option<String>,
     pub(crate) limit: Option<usize>,
+}
+
+impl ListQuery {
+    /// What a walk through all that pass `filters` asks for: pages as long as there are, the newest first.
+    pub(crate) fn walk(filters: Vec<Filter>, cursor: Option<String>) -> Self {
+        let order = Order { column: "created_at", direction: Direction::Descending };
+        Self { filters, search: None, order, cursor, limit: Some(PAGE_MAX) }
+    }
 }
 
 /// A page as it was read.

@@ -1,5 +1,7 @@
 //! Checks and hashes passwords off the runtime's threads, few at a time: each takes 19 MiB and tens of milliseconds of a core.
 
+pub(crate) mod change;
+
 use crate::{
     faults::{Faults, Reason},
     refusal::Refusal,

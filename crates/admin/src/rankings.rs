@@ -113,7 +113,7 @@ impl KeptRankings {
     /// When there is none and the store cannot be read.
     pub(crate) async fn get(&self, question: Question) -> Result<Told, Refusal> {
         let answer = match self.answers.asked(&question) {
-            None => self.answers.read(question, |_| true).await?,
+            None => self.answers.read(question, |answer| !answer.is_fresh()).await?,
             Some(answer) if answer.is_fresh() => answer,
             Some(older) => {
                 self.read_behind(vec![question.clone()], |answer| !answer.is_fresh());
@@ -356,6 +356,16 @@ mod tests {
         tokio::time::advance(KEPT).await;
         let asked_at = Instant::now();
         assert_eq!(told(&kept, Question::LastUse).await, (3, None));
+        assert!(took(asked_at.elapsed(), TAKES), "{:?}", asked_at.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_for_what_is_being_prepared_waits_for_it_and_does_not_read_it_once_more() {
+        let kept = KeptRankings::new(Arc::new(Slow::default()));
+        let asked_at = Instant::now();
+        kept.prepare(vec![Question::LastUse]);
+        tokio::time::sleep(TAKES / 2).await;
+        assert_eq!(told(&kept, Question::LastUse).await, (1, None));
         assert!(took(asked_at.elapsed(), TAKES), "{:?}", asked_at.elapsed());
     }
 

@@ -128,6 +128,11 @@ impl Refusal {
         Self { details, ..Self::new(RefusalType::Unprocessable, message) }
     }
 
+    /// 422 for one field.
+    pub(crate) fn field(name: &'static str, reason: impl Into<Cow<'static, str>>) -> Self {
+        Self::unprocessable(vec![Fault::new(name, reason)])
+    }
+
     /// 400 for one parameter of the query.
     pub(crate) fn parameter(name: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         let message = message.into();

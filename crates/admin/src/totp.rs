@@ -6,7 +6,7 @@ use crate::{
     editing,
     extract::{Document, IfMatch, PathId},
     gate::Caller,
-    refusal::{Fault, Refusal, RefusalType},
+    refusal::{Refusal, RefusalType},
     session,
     state::{Plane, Shared},
     wire::{ClearText, Instant},
@@ -129,7 +129,7 @@ pub(crate) async fn confirm(
             return Err(Refusal::new(RefusalType::Conflict, "The second factor is confirmed already."));
         }
         let used = second_factor::spent(&plane.given.keyring, pending, &body.code, now)?;
-        let used = used.ok_or_else(|| wrong_field("code", "is wrong; type the one that is shown now"))?;
+        let used = used.ok_or_else(|| Refusal::field("code", "is wrong; type the one that is shown now"))?;
         let recovery = codes.iter().map(|code| code.hash).collect();
         Ok(AdminTotp { confirmed_at: Some(now), recovery, ..used })
     });
@@ -155,7 +155,7 @@ pub(crate) async fn disable(
     check_password(&plane, &caller.admin, body.current_password).await?;
     let redeemed = second_factor::redeem(&plane, &caller.admin, &body.code).await;
     redeemed.map_err(|refusal| match refusal.r#type {
-        RefusalType::Unauthenticated => wrong_field("code", "is wrong, or was used before; type the next one"),
+        RefusalType::Unauthenticated => Refusal::field("code", "is wrong, or was used before; type the next one"),
         _ => refusal,
     })?;
     remove(&plane, &caller.admin.id).await?;
@@ -203,7 +203,7 @@ async fn check_password(plane: &Plane, admin: &Admin, clear: ClearText) -> Resul
     if session::guess(plane, Guesser::SignedIn, &admin.username, stored, clear.0).await? {
         return Ok(());
     }
-    Err(wrong_field("current_password", "is not your password; type it again"))
+    Err(Refusal::field("current_password", "is not your password; type it again"))
 }
 
 async fn check_exists(plane: &Plane, id: &AdminId) -> Result<(), Refusal> {
@@ -248,8 +248,4 @@ async fn state(plane: &Plane, admin: &AdminId) -> Result<TotpStateView, Refusal>
         pending: found.is_some() && enabled_since.is_none(),
         recovery_codes_left: found.map_or(0, |found| found.recovery.len()),
     })
-}
-
-fn wrong_field(field: &'static str, reason: &'static str) -> Refusal {
-    Refusal::unprocessable(vec![Fault::new(field, reason)])
 }

@@ -20,7 +20,7 @@ use domain::{Calendar, UserId};
 use question::{Only, Question};
 pub(crate) use question::{id, model};
 use serde::{Deserialize, Serialize};
-use span::Today;
+use span::{Span, SpanView, Today};
 use store::ledger::{Dimension, UsageQuery, UsageRow, UsageSums, UsageView};
 use utoipa::ToSchema;
 
@@ -61,16 +61,8 @@ pub(crate) struct UsageParams {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Usage)]
 pub(crate) struct UsageAnswer {
-    /// Which buckets were summed.
-    period: PeriodWord,
-    /// The first bucket.
-    #[schema(example = "2026-11-01")]
-    from: String,
-    /// The last bucket.
-    #[schema(example = "2026-11-23")]
-    to: String,
-    /// The time zone of the buckets.
-    time_zone: String,
+    #[serde(flatten)]
+    span: SpanView,
     /// In the order of time where rows are told apart by it, and then by cost, the highest first.
     items: Vec<UsageItem>,
     /// Whether there are more rows than were asked for; the total counts them.
@@ -147,13 +139,10 @@ async fn answer(plane: &Plane, question: Question, calendar: &Calendar) -> Resul
     }
     let items = if query.group.is_empty() { Vec::new() } else { rows };
     Ok(UsageAnswer {
-        period: query.period.into(),
-        time_zone: calendar.name(),
+        span: Span { period: query.period, from: query.from, to: query.to }.view(calendar),
         items: items.into_iter().map(|row| UsageItem::new(row, &query.view)).collect(),
         truncated,
         total: total.into(),
-        from: query.from,
-        to: query.to,
     })
 }
 

@@ -11,9 +11,9 @@ use crate::{
     extract::{Document, IfMatch, Params, PathId},
     faults::Faults,
     gate::Caller,
-    listing::{self, ListQuery, Order},
-    pages::{self, DirectionWord, Page},
-    passwords::Chosen,
+    listing::{self, ListQuery, Order, OrderWord},
+    pages::{DirectionWord, Page},
+    passwords::{self, Chosen},
     refusal::Refusal,
     replies::{Created, Tagged},
     sessions::EndedSessionsView,
@@ -82,10 +82,7 @@ pub(crate) async fn list(
     let query = ListQuery {
         filters: params.active.map(only).into_iter().collect(),
         search: params.q,
-        order: Order {
-            column: params.order.unwrap_or_default().column(),
-            direction: pages::direction(params.direction),
-        },
+        order: Order::asked(params.order, params.direction),
         cursor: params.cursor,
         limit: params.limit,
     };
@@ -160,16 +157,7 @@ pub(crate) async fn set_password(
     PathId(id): PathId<UserId>,
     Document(body): Document<PasswordReset>,
 ) -> Result<Json<SetPasswordView>, Refusal> {
-    let mut faults = Faults::default();
-    let Chosen { password, shown } = Chosen::parse(body.password, "password", &mut faults);
-    faults.settle()?;
-    find(&plane, &id).await?;
-    let (now, password_hash) = (plane.now(), plane.passwords.hash(password).await?);
-    let changed = editing::edit::<User>(plane.store(), id.as_str(), &IfMatch::Any, |user| {
-        Ok(User { password_hash: password_hash.clone(), updated_at: now, ..user.clone() })
-    });
-    changed.await?.ok_or_else(missing)?;
-    plane.store().sessions.revoke_all(&SessionSubject::User(id.clone()), None).await?;
+    let (_user, shown) = passwords::change::set::<User>(&plane, id.as_str(), body.password, missing).await?;
     tracing::info!(user.id = %id, admin.id = %caller.admin.id, "a user's password was set by an administrator");
     Ok(Json(SetPasswordView { password: shown }))
 }
@@ -239,8 +227,8 @@ fn missing() -> Refusal {
     Refusal::missing("user", PATH)
 }
 
-impl UserOrder {
-    const fn column(self) -> &'static str {
+impl OrderWord for UserOrder {
+    fn column(self) -> &'static str {
         match self {
             Self::Email => "email",
             Self::Name => "name",

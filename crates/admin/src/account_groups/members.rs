@@ -7,8 +7,7 @@ use crate::{
     extract::{IfMatch, PathIds},
     faults::Faults,
     gate::Caller,
-    listing::{self, ListQuery, Order},
-    pages,
+    listing::{self, ListQuery},
     refusal::{Refusal, RefusalType},
     replies::Tagged,
     state::{Plane, Shared},
@@ -16,10 +15,7 @@ use crate::{
 use axum::extract::State;
 use domain::{Account, AccountGroup, AccountId, GroupId};
 use std::collections::BTreeSet;
-use store::{
-    Family,
-    records::{PAGE_MAX, Versioned},
-};
+use store::{Family, records::Versioned};
 
 /// Accounts in one group at most: more than one team has, and a list of them is still one document.
 const MEMBERS_MAX: usize = 1000;
@@ -78,13 +74,7 @@ pub(crate) async fn remove(
 pub(crate) async fn leave(plane: &Plane, account: &AccountId) -> Result<(), Refusal> {
     let mut cursor = None;
     loop {
-        let query = ListQuery {
-            filters: Vec::new(),
-            search: None,
-            order: Order { column: "created_at", direction: pages::direction(None) },
-            cursor,
-            limit: Some(PAGE_MAX),
-        };
+        let query = ListQuery::walk(Vec::new(), cursor);
         let listed = listing::page::<AccountGroup>(plane, &[Family::AccountGroup], query).await?;
         for group in listed.records.iter().filter(|group| group.record.members.contains(account)) {
             match edited(plane, &group.record.id, &IfMatch::Any, |group| Ok(without(group, account))).await {

@@ -7,7 +7,6 @@ use crate::{
     extract::{Document, PathId},
     gate::Caller,
     local,
-    me::wrong_field,
     refusal::{Fault, Refusal, RefusalType},
     session,
     state::Shared,
@@ -75,12 +74,12 @@ pub(crate) async fn reveal(
     };
     let (name, stored) = (&caller.admin.username, Some(caller.admin.password_hash.clone()));
     if !session::guess(&plane, Guesser::SignedIn, name, stored, body.password.0).await? {
-        return Err(wrong_field("password", "is not your password; type it again"));
+        return Err(Refusal::field("password", "is not your password; type it again"));
     }
     let checked = second_factor::check(&plane, &caller.admin, body.code.as_deref()).await;
     checked.map_err(|refusal| match refusal.r#type {
-        RefusalType::CodeRequired => wrong_field("code", "is needed as well: you have a second factor"),
-        RefusalType::Unauthenticated => wrong_field("code", "is wrong, or was used before; type the next one"),
+        RefusalType::CodeRequired => Refusal::field("code", "is needed as well: you have a second factor"),
+        RefusalType::Unauthenticated => Refusal::field("code", "is wrong, or was used before; type the next one"),
         _ => refusal,
     })?;
     let clear = credential::open(&plane.given.keyring, account.platform(), &id, &body.field, sealed);

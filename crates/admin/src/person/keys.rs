@@ -8,6 +8,7 @@ use crate::{
     faults::Faults,
     listing::{self, ListQuery, Order},
     pages::{self, DirectionWord, Page},
+    passwords::change::gone,
     person::gate::Person,
     refusal::{Refusal, RefusalType},
     replies::{Created, Tagged},
@@ -198,8 +199,7 @@ async fn edit(
 
 /// Adds a key, while nobody else adds one of the same user.
 async fn add(plane: &Plane, user: &UserId, key: &ApiKey) -> Result<Version, Refusal> {
-    let gone = || Refusal::new(RefusalType::Unauthenticated, "This user was removed: sign in as another.");
-    let keys_max = editing::find::<User>(plane.store(), user.as_str()).await?.ok_or_else(gone)?.record.keys_max;
+    let keys_max = editing::find::<User>(plane.store(), user.as_str()).await?.ok_or_else(gone::<User>)?.record.keys_max;
     if owned::count(plane, user).await? >= u64::from(keys_max) {
         let message =
             format!("You may have {keys_max} keys and have them: delete one, or ask an administrator for more.");

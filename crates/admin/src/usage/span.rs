@@ -1,10 +1,12 @@
 //! The buckets of a question: which there are between two ends, and whether they are still kept.
 
-use super::YEAR_FIRST;
+use super::{PeriodWord, YEAR_FIRST};
 use crate::refusal::Refusal;
 use domain::{Calendar, Day, Hour, Month, Timestamp};
+use serde::Serialize;
 use std::{num::NonZeroU32, time::Duration};
 use store::ledger::Period;
+use utoipa::ToSchema;
 
 /// The earliest hour that can be asked for; its beginnings are the earliest day and month.
 const HOUR_FIRST: &str = "0001-01-01T00";
@@ -33,6 +35,22 @@ pub(super) struct Span {
     pub(super) period: Period,
     pub(super) from: String,
     pub(super) to: String,
+}
+
+/// What was summed, as answers begin with it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsageSpan)]
+pub(super) struct SpanView {
+    /// Which buckets were summed.
+    period: PeriodWord,
+    /// The first bucket.
+    #[schema(example = "2026-11-01")]
+    from: String,
+    /// The last bucket.
+    #[schema(example = "2026-11-23")]
+    to: String,
+    /// The time zone of the buckets.
+    time_zone: String,
 }
 
 /// A bucket's name as it was written: its form says of which kind it is.
@@ -64,6 +82,12 @@ impl Bucket {
 }
 
 impl Span {
+    /// What answers say of it.
+    pub(super) fn view(self, calendar: &Calendar) -> SpanView {
+        let Self { period, from, to } = self;
+        SpanView { period: period.into(), from, to, time_zone: calendar.name() }
+    }
+
     /// The kind of bucket that `by` names, else that of the ends, else days.
     pub(super) fn parse(
         by: Option<Period>,

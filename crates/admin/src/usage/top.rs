@@ -1,9 +1,8 @@
 //! Top lists: who or what used most, with names beside ids.
 
 use super::{
-    PeriodWord,
     names::{Kind, Names},
-    span::Span,
+    span::{Span, SpanView},
     sum,
 };
 use crate::{
@@ -81,16 +80,8 @@ pub(crate) struct TopParams {
 pub(crate) struct TopAnswer {
     by: ByWord,
     order: OrderWord,
-    /// Which buckets were summed.
-    period: PeriodWord,
-    /// The first bucket.
-    #[schema(example = "2026-11-01")]
-    from: String,
-    /// The last bucket.
-    #[schema(example = "2026-11-23")]
-    to: String,
-    /// The time zone of the buckets.
-    time_zone: String,
+    #[serde(flatten)]
+    span: SpanView,
     /// The first ones of the order.
     items: Vec<TopItem>,
     /// Of all, those that are not listed included.
@@ -129,16 +120,7 @@ pub(crate) async fn top(
         let id = params.by.id(&row);
         items.push(TopItem { name: params.by.name(&plane, &mut names, &id).await?, sums: row.sums.into(), id });
     }
-    Ok(Json(TopAnswer {
-        by: params.by,
-        order,
-        period: span.period.into(),
-        from: span.from,
-        to: span.to,
-        time_zone: calendar.name(),
-        items,
-        total: sum(&total).into(),
-    }))
+    Ok(Json(TopAnswer { by: params.by, order, span: span.view(&calendar), items, total: sum(&total).into() }))
 }
 
 /// A number of places from 1 to `max`.

@@ -3,15 +3,14 @@
 use crate::{
     editing,
     extract::IfMatch,
-    listing::{self, ListQuery, Order},
-    pages,
+    listing::{self, ListQuery},
     refusal::Refusal,
     state::Plane,
 };
 use domain::{ApiKey, KeyState, UserId};
 use store::{
     Family,
-    records::{Comparison, Filter, PAGE_MAX, Value},
+    records::{Comparison, Filter, Value},
 };
 
 /// The keys of `user` that were not deleted.
@@ -30,13 +29,7 @@ pub(crate) async fn count(plane: &Plane, user: &UserId) -> Result<u64, Refusal> 
 pub(super) async fn delete_all(plane: &Plane, user: &UserId) -> Result<(), Refusal> {
     let now = plane.now();
     loop {
-        let query = ListQuery {
-            filters: filters(user),
-            search: None,
-            order: Order { column: "created_at", direction: pages::direction(None) },
-            cursor: None,
-            limit: Some(PAGE_MAX),
-        };
+        let query = ListQuery::walk(filters(user), None);
         let listed = listing::page::<ApiKey>(plane, &[Family::ApiKey], query).await?;
         for key in &listed.records {
             let deleted = editing::edit::<ApiKey>(plane.store(), key.record.id.as_str(), &IfMatch::Any, |key| {
