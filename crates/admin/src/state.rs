@@ -73,6 +73,8 @@ pub struct AdminState {
     pub upstream: upstream::Client,
     /// The tokens of accounts that sign in by OAuth.
     pub credentials: credentials::Credentials,
+    /// AWS keys of accounts that use what the environment gives.
+    pub aws: Arc<upstream::AwsChain>,
     /// Prices before the operator's own.
     pub prices: PriceSource,
     /// The operator's own proxies in front of the relay.

@@ -138,6 +138,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     keyring: Arc<Keyring>,
     credentials: Credentials,
+    aws: Arc<AwsChain>,
     prices: Arc<PriceTable>,
     calendar: CalendarSchedule,
     /// Requests of the control plane that change something.
@@ -155,6 +156,7 @@ fn share(
     Ok(Shared {
         journal: open_journal(dir.dir(), engine)?,
         credentials: open_credentials(&store, &clock, &keyring, &client),
+        aws: Arc::new(AwsChain::new(&client, aws_variables())),
         client,
         keyring,
         prices: Arc::new(price_table(settings)?),
@@ -175,7 +177,7 @@ async fn start_relay(
         journal: shared.journal.clone(),
         client: shared.client.clone(),
         credentials: shared.credentials.clone(),
-        aws: Arc::new(AwsChain::new(&shared.client, aws_variables())),
+        aws: Arc::clone(&shared.aws),
         clock: Arc::clone(&shared.clock),
         keyring: Arc::clone(&shared.keyring),
         prices: Arc::clone(&shared.prices),
@@ -241,6 +243,7 @@ fn admin_state(
         books: Arc::new(JournalBooks(shared.journal.clone())),
         upstream: shared.client.clone(),
         credentials: shared.credentials.clone(),
+        aws: Arc::clone(&shared.aws),
         prices: price_source(&shared.prices),
         trusted_hops: TrustedHops(settings.listen.trusted_hops),
         system: system_source(dir, engine, shared.clock.now()),

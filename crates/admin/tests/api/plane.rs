@@ -22,7 +22,7 @@ use store::{Clock, Store, records::TypedRecords};
 use testkit::ManualClock;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
-use upstream::Timeouts;
+use upstream::{AwsChain, AwsVariables, Client, Timeouts};
 use vault::{EncryptionKey, JwtSecret, KeyPrefix, Keyring, Password};
 
 /// The password of every administrator of a test.
@@ -214,6 +214,10 @@ fn credentials(store: &Store, clock: &ManualClock, keyring: &Arc<Keyring>) -> Cr
     })
 }
 
+fn client() -> Client {
+    Client::new(Timeouts { connect: Duration::from_secs(5), head: Duration::from_secs(30) })
+}
+
 fn state(store: &Store, clock: &ManualClock, keyring: &Arc<Keyring>, changed: &Arc<Mutex<Vec<Admin>>>) -> AdminState {
     let prices = Arc::new(PriceTable::embedded());
     let (started_at, changed) = (clock.now(), Arc::clone(changed));
@@ -227,8 +231,9 @@ fn state(store: &Store, clock: &ManualClock, keyring: &Arc<Keyring>, changed: &A
         retention_days: NonZeroU32::new(30),
         key_prefix: KeyPrefix::default(),
         books: Arc::new(TestBooks::new(Arc::clone(&store.ledger))),
-        upstream: upstream::Client::new(Timeouts { connect: Duration::from_secs(5), head: Duration::from_secs(30) }),
+        upstream: client(),
         credentials: credentials(store, clock, keyring),
+        aws: Arc::new(AwsChain::new(&client(), AwsVariables::read(|_| None))),
         prices: Arc::new(move || Arc::clone(&prices)),
         trusted_hops: TrustedHops(1),
         system: Arc::new(move || SystemFacts {

@@ -1,14 +1,14 @@
 //! What the test of an account asks: in each dialect the shortest question that a model answers, for whichever platform.
 
 use crate::{
-    refusal::{Fault, Refusal, RefusalType},
+    refusal::{Fault, Refusal},
     texts,
 };
-use domain::{Account, Dialect, Platform, Timestamp};
+use domain::{Account, Dialect, Platform};
 use http::{HeaderValue, Method, Request, header};
 use protocol::Operation;
 use serde_json::{Value, json};
-use upstream::{Call, Destination, Envelope, Opening, client::Parts};
+use upstream::{Call, Destination, Envelope, client::Parts};
 
 /// The version of Anthropic's API that the question is written for.
 const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
@@ -64,12 +64,12 @@ impl Question {
         Err(fault("dialect", format!("is none in which this account is asked; write {spoken}").into()))
     }
 
-    /// The request, as it goes to the account's provider; one that has to be signed is signed at `now`.
+    /// The request, as it goes to the account's provider, but for what opens the account.
     ///
     /// # Errors
     ///
-    /// When the account cannot be opened by what is stored of it alone, or no URL can be made.
-    pub(super) fn request(&self, destination: &Destination, now: Timestamp) -> Result<Request<Parts>, Refusal> {
+    /// When no URL can be made.
+    pub(super) fn request(&self, destination: &Destination) -> Result<Request<Parts>, Refusal> {
         let call = Call { operation: self.operation, model: &self.model, streamed: false, version: None, query: None };
         let body = self.body(destination.envelope());
         let mut request = Request::builder()
@@ -87,7 +87,6 @@ impl Question {
         for (name, value) in destination.required_headers() {
             request.headers_mut().insert(name, value.clone());
         }
-        open(&mut request, destination.opening(), now)?;
         Ok(request)
     }
 
@@ -109,24 +108,6 @@ impl Question {
             }),
         }
     }
-}
-
-/// Puts into `request` what opens the account.
-fn open(request: &mut Request<Parts>, opening: &Opening, now: Timestamp) -> Result<(), Refusal> {
-    let cannot = |why: &str| Refusal::new(RefusalType::Conflict, format!("This account cannot be tested: {why}."));
-    let (name, value) = match opening {
-        Opening::Header(pair) => pair,
-        Opening::InTurn(pairs) => pairs.next(),
-        Opening::AwsSignature { region, keys: Some(keys) } => {
-            return upstream::sign(request, keys, region, now).map_err(Refusal::internal);
-        }
-        Opening::AwsSignature { keys: None, .. } => {
-            return Err(cannot("this version tests none whose key comes from the relay's environment"));
-        }
-        Opening::OAuth => return Err(cannot("this version tests none that is signed in to by OAuth")),
-    };
-    request.headers_mut().insert(name.clone(), value.clone());
-    Ok(())
 }
 
 /// The first model that the account maps, else a small one.
