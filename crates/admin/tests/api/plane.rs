@@ -204,7 +204,7 @@ pub(crate) fn request(method: Method, path: &str, token: Option<&str>, body: Opt
 
 fn credentials(store: &Store, clock: &ManualClock, keyring: &Arc<Keyring>) -> Credentials {
     let timeouts = Timeouts { connect: Duration::from_secs(5), head: Duration::from_secs(30) };
-    let calls: Arc<dyn upstream::oauth::Calls> = Arc::new(upstream::Client::new(timeouts));
+    let calls: Arc<dyn upstream::oauth::Calls> = Arc::new(Client::new(timeouts));
     Credentials::new(credentials::Parts {
         store: store.clone(),
         clock: Arc::new(TestClock(clock.clone())),
