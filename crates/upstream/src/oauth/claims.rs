@@ -1,7 +1,7 @@
 //! What an ID token says of its owner. Its signature is not checked.
 //!
 //! That is sound for what is done with it: it came from the token endpoint over TLS, in the answer to this client's own request
-//! (OpenID Connect Core, 3.1.3.7, point 6), and it opens nothing: it names the account, for people and in a header.
+//! (`OpenID` Connect Core, 3.1.3.7, point 6), and it opens nothing: it names the account, for people and in a header.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
 use serde::Deserialize;
