@@ -267,7 +267,7 @@ fn own_operations() -> Vec<Operation> {
     ]
 }
 
-/// The control plane. All its paths but the [callback](oauth_callback::CALLBACK_PATH) begin with `/admin` or `/user`; it has no fallback, so that it can be merged with other routers.
+/// The control plane. All its paths but [`CALLBACK_PATH`](crate::CALLBACK_PATH) begin with `/admin` or `/user`; it has no fallback, so that it can be merged with other routers.
 pub fn router(state: AdminState) -> Router {
     let plane: Shared = Arc::new(Plane::new(state));
     let document = openapi::text();

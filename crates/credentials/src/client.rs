@@ -3,10 +3,7 @@
 use crate::error::CredentialError;
 use domain::{OAuthClient, Platform};
 use secrecy::SecretString;
-use store::{
-    Family, Records,
-    records::{Record, TypedRecords},
-};
+use store::{Family, Records, records::TypedRecords};
 use upstream::oauth::{Calls, OAuthServer};
 use vault::{Keyring, Place};
 
@@ -45,7 +42,6 @@ impl OpenedClient {
     /// Its authorisation server, by this way.
     #[must_use]
     pub fn server<'a>(&'a self, calls: &'a dyn Calls) -> OAuthServer<'a> {
-        debug_assert_eq!(self.client.family(), Family::OAuthClient);
         OAuthServer { client: &self.client, secret: self.secret.as_ref(), calls }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     known::{Freshness, Known, Subject},
     lock::{Attempt, Held, Turns},
 };
-use domain::{Account, Sealed};
+use domain::Sealed;
 use secrecy::SecretString;
 use std::{sync::Arc, time::Duration};
 use store::{
@@ -47,7 +47,6 @@ enum Need {
 
 /// A refresh whose intent is written.
 struct Begun {
-    account: Account,
     spent: Sealed,
     token: SecretString,
     /// Whether an earlier refresh has left its intent: nobody knows what became of it.
@@ -105,7 +104,7 @@ impl Shared {
         // Dead in here: the token that is stored may be spent, and the one that came for it is lost.
         match client.server(&*calls).refresh(&begun.token).await {
             Ok(grant) => self.keep(subject, Unsaved { spent: begun.spent, grant, asked_at }).await,
-            Err(error) => self.fail(subject, begun, error).await,
+            Err(error) => self.fail(subject, &begun, error).await,
         }
     }
 
@@ -128,7 +127,7 @@ impl Shared {
                 written => {
                     written?;
                     let was_cut_off = known.refresh_begun_at.is_some();
-                    return Ok(Ok(Begun { account: intending, spent, token, was_cut_off }));
+                    return Ok(Ok(Begun { spent, token, was_cut_off }));
                 }
             }
         }
@@ -136,8 +135,7 @@ impl Shared {
     }
 
     /// What a refused or lost refresh makes of the account.
-    async fn fail(&self, subject: &Subject, begun: Begun, error: OAuthError) -> Result<Arc<Known>, CredentialError> {
-        debug_assert_eq!(begun.account.id, subject.id);
+    async fn fail(&self, subject: &Subject, begun: &Begun, error: OAuthError) -> Result<Arc<Known>, CredentialError> {
         if error.is_revoked() {
             let reason = if begun.was_cut_off { SignInReason::AnswerLost } else { SignInReason::Revoked };
             return self.mark(subject, Some(&begun.spent), reason).await;

@@ -86,7 +86,7 @@ pub(crate) async fn finish(
         }
         Pending::Device(device_code) => {
             let calls = plane.given.credentials.way(&account).map_err(refusal)?;
-            let polled = client.server(&*calls).poll_device(device_code).await.map_err(unreachable)?;
+            let polled = client.server(&*calls).poll_device(device_code).await.map_err(|error| unreachable(&error))?;
             let grant = polled_grant(polled)?;
             begun.spend(&plane).await?;
             grant
@@ -179,7 +179,7 @@ async fn start_device(plane: &Plane, account: &Account, client: &OpenedClient) -
     let calls = plane.given.credentials.way(account).map_err(refusal)?;
     let begun = client.server(&*calls).begin_device().await.map_err(|error| match error {
         OAuthError::Settings(reason) => conflict(format!("The sign-in cannot begin: {reason}.")),
-        other => unreachable(other),
+        other => unreachable(&other),
     })?;
     let expires_at = plane.now().plus(begun.expires_in);
     pending::write(plane, &account.id, &Pending::Device(begun.device_code.clone()), expires_at).await?;
@@ -278,11 +278,11 @@ fn refused_code(error: OAuthError) -> Refusal {
         OAuthError::Refused { .. } => {
             Refusal::unprocessable(vec![Fault::new("code", format!("was not taken: {error}"))])
         }
-        other => unreachable(other),
+        other => unreachable(&other),
     }
 }
 
-fn unreachable(error: OAuthError) -> Refusal {
+fn unreachable(error: &OAuthError) -> Refusal {
     match error {
         OAuthError::Refused { .. } | OAuthError::Settings(_) => conflict(format!("It cannot be done: {error}.")),
         OAuthError::Unavailable { .. } | OAuthError::NotSent | OAuthError::Lost | OAuthError::NotOAuth { .. } => {
@@ -295,7 +295,7 @@ fn unreachable(error: OAuthError) -> Refusal {
 fn refusal(error: CredentialError) -> Refusal {
     match error {
         CredentialError::Missing => missing(),
-        CredentialError::Unreachable { cause, .. } => unreachable(cause),
+        CredentialError::Unreachable { cause, .. } => unreachable(&cause),
         CredentialError::Client(cause) => conflict(format!("The OAuth client does not work: {cause}.")),
         CredentialError::Busy | CredentialError::Stopping => {
             Refusal::new(RefusalType::Unavailable, format!("It cannot be done now: {error}."))

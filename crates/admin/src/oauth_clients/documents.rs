@@ -89,9 +89,8 @@ impl OAuthClientDocument {
         now: Timestamp,
     ) -> Result<OAuthClient, Refusal> {
         let mut faults = Faults::default();
-        let mut endpoint = |name: &'static str, text: Option<&String>| {
-            faults.check(name, text.map_or(Ok(None), |text| endpoint(text).map(Some)))
-        };
+        let mut endpoint =
+            |name: &'static str, text: Option<&String>| faults.check(name, text.map(|text| endpoint(text)).transpose());
         let authorize_url = endpoint("authorize_url", self.authorize_url.as_ref());
         let device_url = endpoint("device_url", self.device_url.as_ref());
         let revoke_url = endpoint("revoke_url", self.revoke_url.as_ref());

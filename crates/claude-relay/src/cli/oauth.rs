@@ -46,7 +46,7 @@ enum OAuthClientCommand {
         /// claude, gemini, openai or droid
         platform: String,
         #[command(flatten)]
-        client: ClientFlags,
+        client: Box<ClientFlags>,
         /// Ask for the client's secret
         #[arg(long)]
         secret: bool,

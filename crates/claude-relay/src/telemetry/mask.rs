@@ -29,6 +29,9 @@ const SECRET_WORDS: [&str; 11] = [
 /// Names that contain such a word and hold counts: limits are what one debugs by.
 const COUNT_WORDS: [&str; 2] = ["ratelimit", "token-count"];
 
+/// Query parameters that an OAuth sign-in comes back with; elsewhere such names stand for harmless things.
+const SIGN_IN: [&str; 2] = ["code", "state"];
+
 /// What secrets begin with, wherever they stand: authentication schemes (RFC 9110, 11.1) and the usual prefixes of keys.
 const SECRET_BEGINNINGS: [&str; 5] = ["basic ", "bearer ", "cr_", "crt_", "sk-"];
 
@@ -63,7 +66,9 @@ pub(super) fn path_and_query(uri: &Uri) -> String {
 fn parameter(parameter: &str) -> String {
     match parameter.split_once('=') {
         // A percent sign in a name could spell a secret's name otherwise.
-        Some((name, value)) if name.contains('%') || is_secret_name(name) || is_secret_value(value) => {
+        Some((name, value))
+            if name.contains('%') || is_secret_name(name) || is_secret_value(value) || SIGN_IN.contains(&name) =>
+        {
             format!("{name}={MASK}")
         }
         None if is_secret_value(parameter) => MASK.to_owned(),
@@ -194,6 +199,7 @@ mod tests {
             ("/v1?API_KEY=planted&access_token=planted", "/v1?API_KEY=***&access_token=***"),
             ("/v1?x=sk-planted&cr_planted&flag", "/v1?x=***&***&flag"),
             ("/v1/messages", "/v1/messages"),
+            ("/oauth/callback?code=planted&state=planted", "/oauth/callback?code=***&state=***"),
         ];
         for (uri, shown) in cases {
             assert_eq!(path_and_query(&uri.parse().expect("a URI")), shown);

@@ -8,6 +8,7 @@ mod audit;
 mod keys;
 mod looks;
 mod manual;
+mod oauth;
 mod page;
 mod redis;
 mod site;
