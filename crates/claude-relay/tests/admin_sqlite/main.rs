@@ -31,6 +31,8 @@ mod key_lifecycle;
 mod key_lists;
 #[path = "../../../admin/tests/api/local.rs"]
 mod local;
+#[path = "../../../admin/tests/api/oauth.rs"]
+mod oauth;
 #[path = "../../../admin/tests/api/plane.rs"]
 mod plane;
 #[path = "../../../admin/tests/api/platforms.rs"]
