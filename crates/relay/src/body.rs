@@ -18,7 +18,7 @@ use std::{
 pub struct RelayBody {
     inner: Inner,
     /// What puts a stream's events into AWS's frames, for clients that speak Bedrock.
-    frames: Option<StreamEncoder>,
+    frames: Option<Box<StreamEncoder>>,
 }
 
 enum Inner {
@@ -51,14 +51,15 @@ impl RelayBody {
 
     /// The same stream, its events in AWS's frames.
     pub(crate) fn in_frames(self) -> Self {
-        Self { inner: self.inner, frames: Some(StreamEncoder::default()) }
+        Self { inner: self.inner, frames: Some(Box::default()) }
     }
 
     /// What `change` makes of bytes that are all there; a stream stays as it is.
     pub(crate) fn map_whole(self, change: impl FnOnce(Bytes) -> Bytes) -> Self {
         match self.inner {
-            Inner::Whole(Held { bytes, _hold }) => {
-                Self { inner: Inner::Whole(Held { bytes: bytes.map(change), _hold }), frames: self.frames }
+            Inner::Whole(mut held) => {
+                held.bytes = held.bytes.map(change);
+                Self { inner: Inner::Whole(held), frames: self.frames }
             }
             inner @ (Inner::Metered(_) | Inner::Waiting(_)) => Self { inner, frames: self.frames },
         }
@@ -98,7 +99,7 @@ impl Body for RelayBody {
             Inner::Metered(metered) => metered.poll_next(cx),
             Inner::Waiting(waiting) => waiting.poll_next(cx),
         };
-        next.map(|bytes| bytes.map(|bytes| Ok(Frame::data(framed(frames.as_mut(), bytes)))))
+        next.map(|bytes| bytes.map(|bytes| Ok(Frame::data(framed(frames.as_deref_mut(), bytes)))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -233,7 +233,10 @@ fn state(store: &Store, clock: &ManualClock, keyring: &Arc<Keyring>, changed: &A
         books: Arc::new(TestBooks::new(Arc::clone(&store.ledger))),
         upstream: client(),
         credentials: credentials(store, clock, keyring),
-        aws: Arc::new(AwsChain::new(&client(), AwsVariables::read(|_| None))),
+        aws: Arc::new(AwsChain::new(
+            &client(),
+            AwsVariables::read(|name| (name == "AWS_EC2_METADATA_DISABLED").then(|| "true".to_owned())),
+        )),
         prices: Arc::new(move || Arc::clone(&prices)),
         trusted_hops: TrustedHops(1),
         system: Arc::new(move || SystemFacts {

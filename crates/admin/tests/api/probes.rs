@@ -242,11 +242,11 @@ async fn an_account_that_cannot_be_tested_says_why_and_nobody_is_asked() {
     let signed = json!({"platform": "bedrock", "name": "n", "access": "environment", "region": "us-east-1"});
     let oauth = |platform: &str| json!({"platform": platform, "name": "n", "access": "oauth"});
     for (document, why) in [
-        (signed, "environment"),
-        (oauth("claude"), "OAuth"),
-        (oauth("openai"), "OAuth"),
-        (oauth("gemini"), "OAuth"),
-        (oauth("droid"), "OAuth"),
+        (signed, "AWS"),
+        (oauth("claude"), "sign-in"),
+        (oauth("openai"), "sign-in"),
+        (oauth("gemini"), "sign-in"),
+        (oauth("droid"), "sign-in"),
     ] {
         let account = operator.post("/admin/accounts", document).await.expect(201);
         let path = format!("/admin/accounts/{}/test", account["id"].as_str().expect("an id"));
