@@ -5,6 +5,7 @@ use crate::{
     directory::Seat,
     relay::Relay,
     select::{Assignment, Lease, wanted},
+    serve::answered_in,
 };
 use accounting::{Match, PriceTraits, Pricing};
 use domain::{
@@ -156,7 +157,9 @@ impl OpenAttempt {
             speed: either(|tariff| &tariff.speed),
             inference_geo: either(|tariff| &tariff.inference_geo),
         };
-        let (dialect, day, usage) = (record.dialect, record.hour.day(), &record.usage);
+        // What a model costs that the table does not know, its maker says: whose account answered, not how the client asked.
+        let dialect = answered_in(self.seat.account.platform(), record.dialect);
+        let (day, usage) = (record.hour.day(), &record.usage);
         let prices = self.relay.prices.current();
         let by = |model| prices.price(&Pricing { model, dialect, day, usage, traits });
         // What was served is what is paid; a model that only the mapping knows costs what the client asked for.

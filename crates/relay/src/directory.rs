@@ -9,7 +9,7 @@ use scheduling::{
     Bound, Demand, Ineligible, Judged, Lineup, Look, Member, NoChoice, eligibility, eligibility::Standing, rests_until,
 };
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -213,6 +213,18 @@ impl Directory {
             is_mapped && platforms.contains(&account.platform())
         };
         self.hall.load().seats.iter().any(|seat| names(&seat.account))
+    }
+
+    /// Whether there is an account of one of `platforms`, whatever its state.
+    pub(crate) fn has_any(&self, platforms: &[Platform]) -> bool {
+        self.hall.load().seats.iter().any(|seat| platforms.contains(&seat.account.platform()))
+    }
+
+    /// The models that mappings of accounts name, of those accounts that `is_wanted`; each once, in order.
+    pub(crate) fn mapped_models(&self, is_wanted: impl Fn(&Account) -> bool) -> BTreeSet<String> {
+        let hall = self.hall.load();
+        let wanted = hall.seats.iter().map(|seat| &seat.account).filter(|account| is_wanted(account));
+        wanted.flat_map(|account| account.models.entries().keys().cloned()).collect()
     }
 
     /// How many accounts there are.

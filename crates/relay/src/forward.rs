@@ -223,7 +223,7 @@ impl Relay {
             }
         };
         let document = match way.operation {
-            Operation::Models(dialect) => model_list::as_seen_by(dialect, admission, &attempt.seat, document),
+            Operation::Models(dialect) => model_list::as_seen_by(dialect, &admission.inbound, &attempt.seat, document),
             _ => document,
         };
         let outcome = if admission.presence.has_left() { Outcome::Abandoned } else { Outcome::Completed };

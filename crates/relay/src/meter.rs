@@ -264,7 +264,11 @@ impl Silence {
     /// Whether the upstream has been silent for too long. Behind an event that `may_be_last` the end is waited for a moment only.
     fn poll(&mut self, cx: &mut Context<'_>, may_be_last: bool) -> Poll<Heard> {
         let every = if may_be_last { REST_MAX.min(self.keepalive_every) } else { self.keepalive_every };
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(self.heard_at + every)));
+        let due = self.heard_at + every;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due)));
+        if may_be_last && timer.deadline() > due {
+            timer.as_mut().reset(due);
+        }
         loop {
             std::task::ready!(timer.as_mut().poll(cx));
             let silent = self.heard_at.elapsed();

@@ -1,9 +1,13 @@
 //! `GET …/models`: the account's list as the key may see it. An account with a model mapping serves what the mapping names.
 
-use crate::{admit::Admission, directory::Seat};
+use crate::{body::RelayBody, directory::Seat, read::Inbound, refuse::sign, relay::Relay, serve::platforms};
 use bytes::Bytes;
 use domain::Dialect;
-use protocol::anthropic::models::{self, Model, Page};
+use http::{HeaderValue, Response, header};
+use protocol::{
+    Operation,
+    anthropic::models::{self, Model, Page},
+};
 use serde_json::{Value, json};
 
 /// Pages that a client may ask for in words that the upstream has judged already: a wrong one is the whole list.
@@ -12,18 +16,52 @@ const PAGE_OF_ALL: (Option<&str>, Option<&str>, Option<&str>) = (Some("1000"), N
 /// What stands before a model's name in Gemini's lists.
 const GEMINI_PREFIX: &str = "models/";
 
+impl Relay {
+    /// The list of models for a client of whose service there is no account at all: what other accounts name in their mappings, and
+    /// serve by conversion. None where an account has to be asked, and for other calls.
+    pub(crate) fn own_list(&self, inbound: &Inbound) -> Option<Response<RelayBody>> {
+        let Operation::Models(dialect) = inbound.call.operation else { return None };
+        if self.accounts.has_any(platforms(inbound.service, inbound.call.operation)) {
+            return None;
+        }
+        let answer = Operation::answer_in(dialect);
+        let permissions = &inbound.key.permissions;
+        let mapped = self.accounts.mapped_models(|account| {
+            let service = account.platform().service();
+            permissions.allow(service) && platforms(service, answer).contains(&account.platform())
+        });
+        let allowed: Vec<_> = mapped.into_iter().filter(|name| is_allowed(inbound, name)).collect();
+        let list = if dialect == Dialect::Anthropic {
+            let models: Vec<_> = allowed.into_iter().map(model).collect();
+            models::list(&models, &page(inbound)).ok()?
+        } else {
+            let entries: Vec<_> = allowed.iter().map(|name| entry(dialect, name)).collect();
+            let list = match dialect {
+                Dialect::Gemini => json!({"models": entries}),
+                Dialect::Anthropic | Dialect::OpenAiChat | Dialect::OpenAiResponses => {
+                    json!({"object": "list", "data": entries})
+                }
+            };
+            list.to_string().into()
+        };
+        let mut response = Response::new(RelayBody::from(list));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        sign(response.headers_mut(), &inbound.id);
+        Some(response)
+    }
+}
+
 /// What the client gets of the upstream's `list`, which is in `dialect`.
-pub(crate) fn as_seen_by(dialect: Dialect, admission: &Admission, seat: &Seat, list: Bytes) -> Bytes {
+pub(crate) fn as_seen_by(dialect: Dialect, inbound: &Inbound, seat: &Seat, list: Bytes) -> Bytes {
     let mapped: Vec<_> = seat.account.models.entries().keys().cloned().collect();
-    let restricted = &admission.inbound.key.restricted_models;
-    if mapped.is_empty() && restricted.is_empty() {
+    if mapped.is_empty() && inbound.key.restricted_models.is_empty() {
         return list;
     }
-    let is_allowed = |name: &str| !restricted.iter().any(|model| model.eq_ignore_ascii_case(name));
+    let is_allowed = |name: &str| is_allowed(inbound, name);
     if dialect == Dialect::Anthropic {
         let names = if mapped.is_empty() { models::ids(&list) } else { mapped };
         let seen: Vec<_> = names.into_iter().filter(|name| is_allowed(name)).map(model).collect();
-        return models::list(&seen, &page(admission)).unwrap_or(list);
+        return models::list(&seen, &page(inbound)).unwrap_or(list);
     }
     filtered(dialect, &mapped, is_allowed, &list).unwrap_or(list)
 }
@@ -63,8 +101,12 @@ fn model(name: String) -> Model {
     Model { display_name: name.clone(), id: name, created_at: None }
 }
 
-fn page(admission: &Admission) -> Page {
-    let query = admission.inbound.head.uri.query().unwrap_or_default();
+fn is_allowed(inbound: &Inbound, name: &str) -> bool {
+    !inbound.key.restricted_models.iter().any(|model| model.eq_ignore_ascii_case(name))
+}
+
+fn page(inbound: &Inbound) -> Page {
+    let query = inbound.head.uri.query().unwrap_or_default();
     let find = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     let (limit, after, before) = PAGE_OF_ALL;
     Page::parse(find("limit"), find("after_id"), find("before_id"))

@@ -20,6 +20,14 @@ use protocol::Refusal;
 use scheduling::NoChoice;
 use std::{net::IpAddr, sync::Arc};
 
+/// What the first rooms come to.
+enum Entered {
+    /// The request goes on to an account.
+    Admitted(Box<Admission>),
+    /// No account is needed for the answer.
+    Answered(Response<RelayBody>),
+}
+
 impl Relay {
     /// Answers one request of the data plane under `id`, which no other request has, from a connection with `peer`. It fails never: what goes wrong is told in the client's dialect.
     ///
@@ -52,7 +60,8 @@ impl Relay {
             Route::Call(call) => {
                 let (dialect, is_bedrock) = (call.operation.dialect(), call.is_bedrock);
                 let response = match self.enter(id.clone(), call, request).await {
-                    Ok(admission) => self.relay(admission).await,
+                    Ok(Entered::Admitted(admission)) => self.relay(*admission).await,
+                    Ok(Entered::Answered(response)) => response,
                     Err(refusal) => self.refuse(&id, dialect, refusal.into()),
                 };
                 if is_bedrock { bedrock::close(response) } else { response }
@@ -61,14 +70,17 @@ impl Relay {
     }
 
     /// The rooms that a request passes once.
-    async fn enter<B>(&self, id: RequestId, call: Call, request: Request<B>) -> Result<Admission, Refusal>
+    async fn enter<B>(&self, id: RequestId, call: Call, request: Request<B>) -> Result<Entered, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
     {
         let arrival = self.accept(id, call, request);
         let caller = self.authenticate(arrival).await?;
         let inbound = self.read(caller).await?;
-        self.admit(inbound)
+        if let Some(list) = self.own_list(&inbound) {
+            return Ok(Entered::Answered(list));
+        }
+        self.admit(inbound).map(|admission| Entered::Admitted(Box::new(admission)))
     }
 
     /// The rooms that a request may pass again with another account.

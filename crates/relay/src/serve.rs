@@ -76,6 +76,19 @@ const fn own_service(dialect: Dialect) -> Service {
     }
 }
 
+/// The dialect in which an account of `platform` answers a client that speaks `asked`.
+pub(crate) const fn answered_in(platform: Platform, asked: Dialect) -> Dialect {
+    match (platform, asked) {
+        (Platform::Claude | Platform::ClaudeConsole | Platform::Bedrock | Platform::Ccr, _) => Dialect::Anthropic,
+        (Platform::Gemini, _) => Dialect::Gemini,
+        (Platform::OpenAi, _) => Dialect::OpenAiResponses,
+        (Platform::OpenAiResponses | Platform::AzureOpenAi, Dialect::Anthropic | Dialect::Gemini) => {
+            Dialect::OpenAiChat
+        }
+        (Platform::OpenAiResponses | Platform::AzureOpenAi | Platform::Droid, asked) => asked,
+    }
+}
+
 /// Whose model it is, by its name; none when it does not tell.
 fn maker(model: &str) -> Option<Service> {
     let name = model.strip_prefix("models/").unwrap_or(model).to_ascii_lowercase();
@@ -136,6 +149,20 @@ mod tests {
             (Operation::Embeddings, "gemini-embedding", Service::OpenAi),
         ] {
             assert_eq!(service(operation, None, model, false), expected, "{operation:?} {model}");
+        }
+    }
+
+    #[test]
+    fn what_an_account_answers_in_is_its_maker_s_however_it_was_asked() {
+        for (platform, asked, answered) in [
+            (Platform::Bedrock, Dialect::OpenAiChat, Dialect::Anthropic),
+            (Platform::Gemini, Dialect::Anthropic, Dialect::Gemini),
+            (Platform::OpenAi, Dialect::OpenAiChat, Dialect::OpenAiResponses),
+            (Platform::AzureOpenAi, Dialect::Anthropic, Dialect::OpenAiChat),
+            (Platform::OpenAiResponses, Dialect::OpenAiResponses, Dialect::OpenAiResponses),
+            (Platform::Droid, Dialect::Anthropic, Dialect::Anthropic),
+        ] {
+            assert_eq!(answered_in(platform, asked), answered, "{platform} {asked}");
         }
     }
 
