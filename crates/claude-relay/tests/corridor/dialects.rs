@@ -86,3 +86,26 @@ async fn an_error_before_the_first_content_is_mended_by_the_second_account() {
     let outcomes: Vec<_> = records.iter().map(|record| &record["outcome"]).collect();
     assert_eq!(outcomes, ["refused", "completed"], "{records:?}");
 }
+
+/// Without `alt=sse` the same stream is one JSON array.
+#[tokio::test]
+async fn a_stream_of_gemini_comes_as_an_array_to_clients_that_do_not_ask_for_events() {
+    let site = site(&keyed("gemini"), reply(GEMINI, true)).await;
+    let answered = ask(&site, "/v1beta/models/gemini-2.5-pro:streamGenerateContent", &contents()).await;
+    let elements = answered.json();
+    let events = GEMINI.stream.lines().filter_map(|line| line.strip_prefix("data: "));
+    let expected: Vec<Value> = events.map(|data| serde_json::from_str(data).unwrap()).collect();
+    assert_eq!(elements, Value::Array(expected), "{answered:?}");
+    let target = &site.upstream().books().exchanges[0].request.target;
+    assert_eq!(target, "/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse");
+    assert_eq!(site.record_of(&answered).await["usage"]["output_tokens"], 30);
+}
+
+#[tokio::test]
+async fn a_stream_that_is_cut_is_told_and_booked_as_truncated() {
+    let cut = GEMINI.stream.split_inclusive("\n\n").next().unwrap();
+    let site = site(&keyed("gemini"), Reply::bytes(200, "text/event-stream", cut)).await;
+    let answered = ask(&site, "/v1/messages", &messages("gemini-2.5-pro", true)).await;
+    assert_eq!(last_error(&answered), "api_error");
+    assert_eq!(site.record_of(&answered).await["outcome"], "truncated");
+}
