@@ -126,7 +126,7 @@ impl Site {
     }
 
     /// Adds an account and waits until requests see it.
-    async fn add_account(&mut self, account: &Value) {
+    pub(crate) async fn add_account(&mut self, account: &Value) {
         let created = self.admin.post("/admin/accounts", account).await.unwrap();
         self.accounts.push(created["id"].as_str().unwrap().to_owned());
         let count = self.accounts.len() as u64;

@@ -1,0 +1,65 @@
+//! Accounts that are signed in to, with a token that was pasted: what opens them, and what their clients hear.
+
+use crate::{
+    platforms::{
+        ANTHROPIC, BEARER, GEMINI, RESPONSES, SECRET, ask, chat, chat_text, contents, messages, reply, responses, site,
+    },
+    support::{MODEL, Site, eventually},
+};
+use serde_json::{Value, json};
+use testkit::{Reply, client::Answered, upstream::Exchange};
+
+/// Sends the call until the pasted token is in use; gives the answer and the one call that the upstream got.
+async fn served_signed_in(site: &Site, path: &str, body: &Value) -> (Answered, Exchange) {
+    let pasted = format!("/admin/accounts/{}/oauth/tokens", site.accounts[0]);
+    site.admin.post(&pasted, &json!({"access_token": SECRET})).await.unwrap();
+    let answered = eventually("the token is in use", async || {
+        let answered = ask(site, path, body).await;
+        (answered.status != 503).then_some(answered)
+    })
+    .await;
+    assert_eq!(answered.status, 200, "{path}: {answered:?}");
+    let exchange = site.upstream().books().exchanges.remove(0);
+    assert_eq!(exchange.request.header_values("authorization").collect::<Vec<_>>(), [BEARER.1], "{path}");
+    assert!(!exchange.request.headers.iter().any(|(_, value)| value.contains(&site.key.key)), "{path}");
+    let record = site.record_of(&answered).await;
+    assert_eq!(record["outcome"], "completed", "{path}: {record}");
+    (answered, exchange)
+}
+
+#[tokio::test]
+async fn accounts_that_are_signed_in_to_are_opened_by_their_token() {
+    for (platform, path, body, target, golden) in [
+        ("claude", "/v1/messages", messages(MODEL, true), "/v1/messages", ANTHROPIC),
+        ("openai", "/openai/responses", responses("gpt-5", true), "/responses", RESPONSES),
+    ] {
+        let site = site(&json!({"platform": platform}), reply(golden, true)).await;
+        let (answered, exchange) = served_signed_in(&site, path, &body).await;
+        assert_eq!(exchange.request.target, target);
+        assert_eq!(answered.body, golden.stream, "{platform}");
+    }
+}
+
+#[tokio::test]
+async fn a_chat_is_answered_by_a_signed_in_account_of_chatgpt() {
+    let site = site(&json!({"platform": "openai"}), reply(RESPONSES, true)).await;
+    let (answered, exchange) = served_signed_in(&site, "/v1/chat/completions", &chat("gpt-5", true)).await;
+    assert_eq!(exchange.request.target, "/responses");
+    assert_eq!(chat_text(&answered), "Hello, \"wörld\"\n👋");
+    let usage = &site.record_of(&answered).await["usage"];
+    assert_eq!((&usage["input_tokens"], &usage["output_tokens"]), (&json!(20), &json!(30)));
+}
+
+#[tokio::test]
+async fn code_assist_gets_and_gives_gemini_s_bodies_in_its_envelope() {
+    let enveloped = format!("{{\"response\":{}}}", GEMINI.document.trim_end());
+    let account = json!({"platform": "gemini", "access": "oauth", "project_id": "team-project-123"});
+    let site = site(&account, Reply::bytes(200, "application/json", enveloped)).await;
+    let path = "/v1beta/models/gemini-2.5-pro:generateContent";
+    let (answered, exchange) = served_signed_in(&site, path, &contents()).await;
+    assert_eq!(exchange.request.target, "/v1internal:generateContent");
+    let sent: Value = serde_json::from_slice(&exchange.request.body).unwrap();
+    assert_eq!(sent, json!({"model": "gemini-2.5-pro", "project": "team-project-123", "request": contents()}));
+    let expected: Value = serde_json::from_str(GEMINI.document).unwrap();
+    assert_eq!(answered.json(), expected);
+}
