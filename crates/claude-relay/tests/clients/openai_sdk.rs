@@ -18,6 +18,7 @@ async fn mock() -> Mock {
     Mock::start(&json!([
         {"match": {"userMessage": "weather", "model": GEMINI},
          "response": {"toolCalls": [{"name": "weather", "arguments": {"place": "Zürich"}}], "finishReason": "stop"}},
+        {"match": {"userMessage": "fail"}, "response": {"content": TEXT, "finishReason": "MALFORMED_FUNCTION_CALL"}},
         {"match": {"userMessage": "hello"},
          "response": {"content": TEXT, "usage": {"input_tokens": 31, "output_tokens": 17}}},
         {"match": {"userMessage": "weather"},
@@ -166,6 +167,16 @@ async fn a_gemini_model_is_asked_of_google_s_api_and_answered_as_openai_does() {
     outcomes[..2].iter().for_each(assert_says_hello);
     outcomes[2..].iter().for_each(assert_calls_the_tool);
     assert_recorded(&stage, order.len()).await;
+}
+
+#[tokio::test]
+async fn a_gemini_answer_in_which_the_model_failed_is_an_error_whole_and_in_a_stream() {
+    let mock = mock().await;
+    let stage = stage(&mock, json!({"platform": "gemini", "access": "api_key"})).await;
+    let fail = asked(GEMINI, "fail");
+    for outcome in calls(&stage, &stage.key.key, &[("chat", fail.clone()), ("chat_stream", fail)]).await {
+        assert!(outcome["error"].is_string(), "taken for whole: {outcome}");
+    }
 }
 
 #[tokio::test]
