@@ -62,7 +62,12 @@ impl Rewrite {
         if let Some(converter) = &mut self.rewriting.converter {
             let before = out.len();
             return match converter.event(&sse::Event { data, ..*event }, out) {
-                // A failure is told by whoever reads the stream.
+                // For the books such an answer is whole (Gemini's `MALFORMED_FUNCTION_CALL`); there is nothing of it to give out.
+                Ok(convert::Step::Failed(error)) if meaning != Meaning::Failure => {
+                    tracing::warn!(error = %error.message, "an answer ends with a failure of the model");
+                    Err(Unwritten)
+                }
+                // Other failures are told by whoever reads the stream.
                 Ok(convert::Step::On | convert::Step::Failed(_)) => {
                     self.has_begun |= out.len() > before;
                     Ok(())

@@ -18,6 +18,7 @@ pub(crate) struct Clients {
     node: node::Node,
     python: PathBuf,
     python_sdk1: PathBuf,
+    python_openai: PathBuf,
     python_proxies: PathBuf,
     schemathesis: PathBuf,
     redis_server: PathBuf,
@@ -34,6 +35,7 @@ impl Clients {
             node: node::install(&manifests, &tools.join("node"))?,
             python: python::install(&manifests.join("requirements.txt"), &tools.join("venv"))?,
             python_sdk1: python::install(&manifests.join("requirements-sdk1.txt"), &tools.join("venv-sdk1"))?,
+            python_openai: python::install(&manifests.join("requirements-openai.txt"), &tools.join("venv-openai"))?,
             python_proxies: python::install(
                 &workspace.root.join("tests/proxies/requirements.txt"),
                 &tools.join("venv-proxies"),
@@ -53,6 +55,7 @@ impl Clients {
             .env("CLAUDE_RELAY_TEST_NODE_MODULES", &self.node.modules)
             .env("CLAUDE_RELAY_TEST_PYTHON", &self.python)
             .env("CLAUDE_RELAY_TEST_PYTHON_SDK1", &self.python_sdk1)
+            .env("CLAUDE_RELAY_TEST_PYTHON_OPENAI", &self.python_openai)
             .env("CLAUDE_RELAY_TEST_PYTHON_PROXIES", &self.python_proxies)
             .env("CLAUDE_RELAY_TEST_SCHEMATHESIS", &self.schemathesis)
             .env("CLAUDE_RELAY_TEST_REDIS_SERVER", &self.redis_server);

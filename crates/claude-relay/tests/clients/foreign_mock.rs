@@ -22,14 +22,14 @@ const START_MAX: Duration = Duration::from_secs(30);
 const LISTENING: &str = "listening on ";
 
 /// The mock, running. Dropping it kills it.
-struct Mock {
+pub(crate) struct Mock {
     _child: Child,
     _fixtures: TempDir,
-    base_url: String,
+    pub(crate) base_url: String,
 }
 
 impl Mock {
-    async fn start(fixtures: &Value) -> Self {
+    pub(crate) async fn start(fixtures: &Value) -> Self {
         let dir = TempDir::new().unwrap();
         let file = dir.path().join("fixtures.json");
         std::fs::write(&file, json!({"fixtures": fixtures}).to_string()).unwrap();
@@ -52,14 +52,14 @@ impl Mock {
     }
 
     /// What the mock saw of every request.
-    async fn journal(&self) -> Vec<Value> {
+    pub(crate) async fn journal(&self) -> Vec<Value> {
         let journal = HttpClient::new(&self.base_url).get("/__aimock/journal", &[]).await.unwrap();
         journal.json().as_array().unwrap().clone()
     }
 }
 
 /// A relay whose one account is at the mock.
-async fn before(mock: &Mock) -> Stage {
+pub(crate) async fn before(mock: &Mock) -> Stage {
     let stage = Stage::start_as(forgiving(), Script::default()).await;
     let accounts = stage.admin.get("/admin/accounts").await.unwrap();
     let path = format!("/admin/accounts/{}", accounts["items"][0]["id"].as_str().unwrap());

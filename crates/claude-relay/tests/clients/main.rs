@@ -8,6 +8,7 @@ mod claude_code;
 mod engine;
 mod foreign_mock;
 mod foreign_oauth;
+mod openai_sdk;
 mod programs;
 mod sdk;
 mod sdk_answers;
