@@ -58,9 +58,14 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Document<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
         check_content_type(request.headers())?;
         let bytes = read(request.into_body()).await?;
-        let mut value = serde_json::from_slice(&bytes).map_err(|error| {
+        let mut value: Value = serde_json::from_slice(&bytes).map_err(|error| {
             Refusal::new(RefusalType::InvalidRequest, format!("The body is not JSON: {error}. Correct it there."))
         })?;
+        // A struct would be read of an array, field by field.
+        if value.is_array() {
+            let message = "The body is a list. Write an object with the fields of the document.";
+            return Err(Refusal::new(RefusalType::Unprocessable, message));
+        }
         check_members(&bytes)?;
         make_whole(&mut value);
         parse(&value).map(Self)

@@ -10,7 +10,7 @@ use crate::{
     state::{AdminState, Plane, Shared},
     sticky_sessions, system, tags, totp, usage, users,
 };
-use RefusalType::{Conflict, TooManyRequests, Unauthenticated};
+use RefusalType::{Conflict, NotFound, TooManyRequests, Unauthenticated};
 use axum::{
     Router,
     middleware::{from_fn, from_fn_with_state, map_response},
@@ -161,7 +161,7 @@ fn resources() -> Vec<Operation> {
         open_to(Access::Role(Owner), &[Conflict, TooManyRequests], routes!(accounts::reveal::reveal)).unkept(),
 
         needs(Operator, routes!(sticky_sessions::end)).within(AccountsWrite),
-        needs(Viewer, routes!(eligibility::explain)).within(AccountsRead),
+        open_to(Access::Role(Viewer), &[NotFound], routes!(eligibility::explain)).within(AccountsRead),
 
         needs(Viewer, routes!(account_groups::list)).within(AccountsRead),
         open_to(Access::Role(Operator), &[Conflict], routes!(account_groups::create)).within(AccountsWrite),
@@ -291,7 +291,7 @@ pub fn router(state: AdminState) -> Router {
 }
 
 async fn not_found() -> Refusal {
-    Refusal::new(RefusalType::NotFound, "There is no such path. `GET /admin/openapi.json` describes those that exist.")
+    Refusal::new(NotFound, "There is no such path. `GET /admin/openapi.json` describes those that exist.")
 }
 
 async fn method_not_allowed() -> Refusal {

@@ -281,3 +281,15 @@ async fn a_test_goes_through_the_account_s_proxy_and_never_beside_it() {
     let message = report["message"].as_str().expect("a text");
     assert!(message.contains("proxy") && !message.contains("hidden"), "{message}");
 }
+
+/// A struct can be read of an array, field by field: no document of this API is one.
+#[tokio::test]
+async fn a_list_in_the_place_of_a_document_is_refused() {
+    let plane = Plane::new().await;
+    let operator = plane.caller(Role::Operator).await;
+    let document = json!({"platform": "claude-console", "name": "n", "api_key": "k"});
+    let account = operator.post("/admin/accounts", document).await.expect(201);
+    let path = format!("/admin/accounts/{}/test", account["id"].as_str().expect("an id"));
+    assert_eq!(operator.post(&path, json!([null, null])).await.refusal().0, "unprocessable");
+    assert_eq!(operator.post("/admin/accounts", json!(["claude-console"])).await.refusal().0, "unprocessable");
+}
