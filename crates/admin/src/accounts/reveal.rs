@@ -70,7 +70,7 @@ pub(crate) async fn reveal(
         let held = secrets.keys().map(|field| format!("`{field}`")).collect::<Vec<_>>().join(", ");
         let held = if held.is_empty() { "none".to_owned() } else { held };
         let fault = Fault::new("field", format!("is no secret of this account; it has {held}"));
-        return Err(Refusal::new(RefusalType::NotFound, "This account has no such credential.").naming(fault));
+        return Err(Refusal::unprocessable(vec![fault]));
     };
     let (name, stored) = (&caller.admin.username, Some(caller.admin.password_hash.clone()));
     if !session::guess(&plane, Guesser::SignedIn, name, stored, body.password.0).await? {

@@ -69,12 +69,12 @@ async fn where_there_is_a_second_factor_a_code_is_needed_each_time() {
 }
 
 #[tokio::test]
-async fn what_the_account_lacks_is_not_found() {
+async fn a_field_that_the_account_lacks_is_named_and_an_account_that_is_not_there_is_not_found() {
     let plane = Plane::new().await;
     let path = account(&plane).await;
     let owner = plane.caller(Role::Owner).await;
     let reply = owner.post(&path, json!({"field": "refresh_token", "password": PASSWORD})).await;
-    assert_eq!((reply.status.as_u16(), reply.refusal()), (404, ("not_found", vec!["field"])));
+    assert_eq!((reply.status.as_u16(), reply.refusal()), (422, ("unprocessable", vec!["field"])));
     owner.post("/admin/accounts/x/credentials/reveal", asked(PASSWORD)).await.expect(404);
 }
 
