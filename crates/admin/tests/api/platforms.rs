@@ -490,7 +490,7 @@ async fn every_secret_is_shown_to_an_owner_by_its_name_and_no_other_field_is() {
         }
         for field in ["name", "base_url", "nothing"] {
             let refused = owner.post(&path, ask(field)).await;
-            assert_eq!(refused.refusal(), ("not_found", vec!["field"]));
+            assert_eq!(refused.refusal(), ("unprocessable", vec!["field"]));
             assert!(refused.body.to_string().contains("`proxy`"), "it says which there are: {}", refused.body);
         }
     }
