@@ -22,13 +22,14 @@ async fn a_request_waits_three_times_for_redis_at_most_and_once_for_a_known_key(
         (site.metric("store_round_trips").await > before).then_some(())
     })
     .await;
-    // Where a session is is asked once, together with a slot; that it is there is told behind the answer.
-    for waits in [2, 1, 1] {
-        let before = site.metric("store_round_trips").await;
+    // Where a session is is asked once, together with a slot; that it is there is told behind one of the answers, sooner or later.
+    let before = site.metric("store_round_trips").await;
+    for _ in 0..3 {
         let request = body(MODEL, Form::Json);
         assert_eq!(site.post("/v1/messages", &[("x-session-id", "s-1")], &request).await.status, 200);
-        assert_eq!(site.metric("store_round_trips").await - before, waits);
     }
+    let sent = site.metric("store_round_trips").await - before;
+    assert!((4..=5).contains(&sent), "{sent}: a look-up, three slots, and a binding that no request waits for");
     for known in [false, true] {
         let mut site_key = None;
         if !known {
