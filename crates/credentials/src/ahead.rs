@@ -10,7 +10,7 @@ use domain::Account;
 use std::{sync::Arc, time::Duration};
 use store::{
     Family,
-    records::{Direction, PAGE_MAX, PageQuery, Versioned},
+    records::{PageQuery, Versioned},
 };
 use tokio::{
     task::JoinSet,
@@ -52,15 +52,7 @@ impl Credentials {
     pub async fn refresh_due(&self) -> Result<usize, CredentialError> {
         let (mut begun, mut under_way) = (0, JoinSet::new());
         for family in FAMILIES {
-            let mut query = PageQuery {
-                family,
-                filters: Vec::new(),
-                search: None,
-                order: "created_at",
-                direction: Direction::Ascending,
-                after: None,
-                limit: PAGE_MAX,
-            };
+            let mut query = PageQuery::whole(family);
             loop {
                 let page = self.0.store.records.page(&query).await?;
                 for row in &page.rows {

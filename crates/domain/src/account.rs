@@ -84,6 +84,26 @@ impl Account {
 }
 
 impl Account {
+    /// An account that is reached by `settings`, made `now`, with everything else as it usually is: no note, the middle priority,
+    /// schedulable, no ceiling, all models, no end, no proxy.
+    #[must_use]
+    pub fn new(id: AccountId, name: &str, settings: AccountSettings, now: Timestamp) -> Self {
+        Self {
+            id,
+            name: name.to_owned(),
+            description: String::new(),
+            priority: Priority::DEFAULT,
+            schedulable: true,
+            concurrency_max: None,
+            models: ModelMap::default(),
+            expires_at: None,
+            proxy: None,
+            settings,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     /// The name by which this account is asked for `model`: the deployment that all are served by, else what the map says, else the
     /// client's own.
     #[must_use]

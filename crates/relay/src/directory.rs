@@ -18,7 +18,7 @@ use std::{
 use store::{
     Record, Store, StoreError,
     keyspace::Family,
-    records::{Direction, PAGE_MAX, PageQuery, Versioned},
+    records::{PageQuery, Versioned},
 };
 use upstream::{Client, Destination, Line};
 use vault::{Keyring, Place};
@@ -61,6 +61,8 @@ pub(crate) struct Directory {
 struct Hall {
     seats: Vec<Arc<Seat>>,
     places: HashMap<AccountId, usize>,
+    /// The models that mappings name, in small letters, with the platforms of those accounts.
+    mapped: HashMap<String, Vec<Platform>>,
     /// Held for one choice, so that two at once do not go by the same last use.
     line: Mutex<Queue>,
 }
@@ -81,7 +83,13 @@ impl Hall {
         });
         let line = Mutex::new(Queue { lineup: Lineup::new(members), stirs: 0 });
         let places = seats.iter().enumerate().map(|(place, seat)| (seat.account.id.clone(), place)).collect();
-        Self { seats, places, line }
+        let mut mapped: HashMap<_, Vec<_>> = HashMap::new();
+        for account in seats.iter().map(|seat| &seat.account) {
+            for model in account.models.entries().keys() {
+                mapped.entry(model.to_ascii_lowercase()).or_default().push(account.platform());
+            }
+        }
+        Self { seats, places, mapped, line }
     }
 
     fn seat(&self, id: &AccountId) -> Option<&Arc<Seat>> {
@@ -208,11 +216,9 @@ impl Directory {
 
     /// Whether an account of one of `platforms` has a model mapping that names `model`.
     pub(crate) fn names(&self, platforms: &[Platform], model: &str) -> bool {
-        let names = |account: &Account| {
-            let is_mapped = !account.models.entries().is_empty() && account.models.upstream_name(model).is_some();
-            is_mapped && platforms.contains(&account.platform())
-        };
-        self.hall.load().seats.iter().any(|seat| names(&seat.account))
+        let hall = self.hall.load();
+        let by = hall.mapped.get(&model.to_ascii_lowercase());
+        by.is_some_and(|by| by.iter().any(|platform| platforms.contains(platform)))
     }
 
     /// Whether there is an account of one of `platforms`, whatever its state.
@@ -238,15 +244,7 @@ impl Directory {
     }
 
     async fn read_family(&self, family: Family, accounts: &mut Vec<Account>) -> Result<(), StoreError> {
-        let mut query = PageQuery {
-            family,
-            filters: Vec::new(),
-            search: None,
-            order: "created_at",
-            direction: Direction::Ascending,
-            after: None,
-            limit: PAGE_MAX,
-        };
+        let mut query = PageQuery::whole(family);
         loop {
             let page = self.store.records.page(&query).await?;
             for row in &page.rows {

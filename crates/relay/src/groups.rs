@@ -9,7 +9,7 @@ use std::{
 };
 use store::{
     Family, Records, StoreError,
-    records::{Direction, PAGE_MAX, PageQuery, Versioned},
+    records::{PageQuery, Versioned},
 };
 
 /// Who is in a group that is not there.
@@ -31,15 +31,7 @@ impl Groups {
 
     /// Reads every group again.
     pub(crate) async fn reload(&self, records: &dyn Records) -> Result<(), StoreError> {
-        let mut query = PageQuery {
-            family: Family::AccountGroup,
-            filters: Vec::new(),
-            search: None,
-            order: "created_at",
-            direction: Direction::Ascending,
-            after: None,
-            limit: PAGE_MAX,
-        };
+        let mut query = PageQuery::whole(Family::AccountGroup);
         let mut members = HashMap::new();
         loop {
             let page = records.page(&query).await?;

@@ -6,6 +6,7 @@ use crate::{
     refuse::{BUSY_RETRY_AFTER, PassedOn, Told},
 };
 use bytes::Bytes;
+use credentials::OpeningError;
 use domain::{FailureKind, Timestamp};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use protocol::{
@@ -128,14 +129,14 @@ pub(crate) fn judge_inexpressible(error: &Inexpressible) -> Verdict {
 pub(crate) fn judge_unsent(error: &Unsent) -> Verdict {
     let (kind, reason) = match error {
         Unsent::Sent(error) => return judge_silence(error),
-        Unsent::NoToken(error) => match error.kind() {
+        Unsent::Unopened(OpeningError::Token(error)) => match error.kind() {
             credentials::FailureKind::SignInNeeded | credentials::FailureKind::Settings => {
                 (FailureKind::Credential, "the account is not signed in")
             }
             credentials::FailureKind::Network => (FailureKind::Connect, "the account's sign-in cannot be renewed now"),
             credentials::FailureKind::Store => (FailureKind::NoAccount, "the account's sign-in cannot be read now"),
         },
-        Unsent::NoKeys(_) | Unsent::Unsigned(_) | Unsent::Token => {
+        Unsent::Unopened(OpeningError::Keys(_) | OpeningError::Unsigned(_) | OpeningError::Header(_)) => {
             (FailureKind::Credential, "the account's credential cannot be used")
         }
     };

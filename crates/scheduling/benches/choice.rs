@@ -4,8 +4,8 @@
 #![expect(clippy::print_stdout, reason = "the figures are what this program is for")]
 
 use domain::{
-    Account, AccountId, AccountSettings, AuthScheme, Cooldown, CooldownCause, CooldownScope, HttpEndpoint, ModelMap,
-    Platform, Priority, Sealed, Timestamp,
+    Account, AccountId, AccountSettings, AuthScheme, Cooldown, CooldownCause, CooldownScope, HttpEndpoint, Platform,
+    Sealed, Timestamp,
 };
 use scheduling::{Bound, Demand, Lineup, Look, Member, eligibility, eligibility::Standing, rests_until};
 use std::{hint::black_box, time::Instant};
@@ -57,20 +57,12 @@ fn seat(number: u64, is_ready: bool) -> (Account, Vec<Cooldown>) {
         auth: AuthScheme::Bearer,
     };
     let is_even = number.is_multiple_of(2);
-    let account = Account {
-        id: AccountId::parse(&format!("account-{number}")).expect("an id"),
-        name: String::new(),
-        description: String::new(),
-        priority: Priority::DEFAULT,
-        schedulable: true,
-        concurrency_max: None,
-        models: ModelMap::default(),
-        expires_at: None,
-        proxy: None,
-        settings: if is_even { AccountSettings::Ccr(endpoint) } else { AccountSettings::ClaudeConsole(endpoint) },
-        created_at: NOW,
-        updated_at: NOW,
-    };
+    let account = Account::new(
+        AccountId::parse(&format!("account-{number}")).expect("an id"),
+        "",
+        if is_even { AccountSettings::Ccr(endpoint) } else { AccountSettings::ClaudeConsole(endpoint) },
+        NOW,
+    );
     let until = Timestamp::from_ms(i64::MAX);
     let cooldown = Cooldown {
         scope: CooldownScope::Account,

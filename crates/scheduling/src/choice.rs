@@ -170,25 +170,14 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_ms(1_000_000);
 
     fn account(id: &str, priority: u8) -> Account {
-        Account {
-            id: AccountId::parse(id).expect("an id"),
-            name: id.to_owned(),
-            description: String::new(),
-            priority: Priority::new(priority).expect("1 to 100"),
-            schedulable: true,
-            concurrency_max: None,
-            models: ModelMap::default(),
-            expires_at: None,
-            proxy: None,
-            settings: AccountSettings::ClaudeConsole(HttpEndpoint {
-                base_url: "https://h.example".to_owned(),
-                messages_path: None,
-                api_key: Sealed::from_envelope(String::new()),
-                auth: AuthScheme::Bearer,
-            }),
-            created_at: NOW,
-            updated_at: NOW,
-        }
+        let settings = AccountSettings::ClaudeConsole(HttpEndpoint {
+            base_url: "https://h.example".to_owned(),
+            messages_path: None,
+            api_key: Sealed::from_envelope(String::new()),
+            auth: AuthScheme::Bearer,
+        });
+        let priority = Priority::new(priority).expect("1 to 100");
+        Account { priority, ..Account::new(AccountId::parse(id).expect("an id"), id, settings, NOW) }
     }
 
     fn cooldown(cause: CooldownCause, scope: CooldownScope, until_ms: i64) -> Cooldown {

@@ -117,6 +117,22 @@ pub struct PageQuery {
     pub limit: usize,
 }
 
+impl PageQuery {
+    /// The question for the first page of all records of `family`, the oldest first; for the next one, set [`after`](Self::after).
+    #[must_use]
+    pub const fn whole(family: Family) -> Self {
+        Self {
+            family,
+            filters: Vec::new(),
+            search: None,
+            order: "created_at",
+            direction: Direction::Ascending,
+            after: None,
+            limit: PAGE_MAX,
+        }
+    }
+}
+
 /// A question for all records that a list without an end would show.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Selection {

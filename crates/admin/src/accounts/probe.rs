@@ -16,16 +16,15 @@ use crate::{
 use axum::{Json, extract::State};
 use bytes::Bytes;
 use domain::{
-    Account, AccountId, Attempt, AttemptKind, AuthScheme, FailureKind, NanoUsd, Outcome, RequestId, Sealed, TokenUsage,
+    Account, AccountId, Attempt, AttemptKind, FailureKind, NanoUsd, Outcome, RequestId, Sealed, TokenUsage,
     UsageSource, client_text,
 };
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use question::Question;
-use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
-use upstream::{Destination, Line, Opening, SendError, UpstreamBody, client::Parts};
+use upstream::{Destination, Line, SendError, UpstreamBody, client::Parts};
 use utoipa::ToSchema;
 
 /// What is read of an answer, in bytes: an answer of a few tokens, or an error's text.
@@ -83,7 +82,9 @@ pub(crate) async fn test(
     let dialect = order.dialect.map(|word| word.0);
     let question = Question::choose(&account, &destination, order.model.as_deref(), dialect)?;
     let mut request = question.request(&destination)?;
-    open(&plane, &account, &destination, &mut request).await?;
+    let (given, opening) = (&plane.given, destination.opening());
+    let opened = given.credentials.open(&mut request, &account, opening, &given.aws).await;
+    opened.map_err(|error| cannot(&error.to_string()))?;
     let line = line(&plane, &account)?;
     let attempt = begin(&plane, &account, &question, &caller, &visitor);
     let opened = plane.given.books.open(&attempt).await.map_err(|error| {
@@ -120,34 +121,6 @@ fn destination(plane: &Plane, account: &Account) -> Result<Destination, Refusal>
 fn line(plane: &Plane, account: &Account) -> Result<Line, Refusal> {
     let proxy = credentials::proxy_of(account, &plane.given.keyring).map_err(|why| cannot(&why))?;
     Ok(plane.given.upstream.line(proxy.as_ref()))
-}
-
-/// Puts into `request` what opens the account: a key, an access token, or a signature over the whole.
-async fn open(
-    plane: &Plane,
-    account: &Account,
-    destination: &Destination,
-    request: &mut Request<Parts>,
-) -> Result<(), Refusal> {
-    let (name, value) = match destination.opening() {
-        Opening::Header(pair) => pair.clone(),
-        Opening::InTurn(pairs) => pairs.next().clone(),
-        Opening::AwsSignature { region, keys } => {
-            let keys = match keys {
-                Some(keys) => keys.clone(),
-                None => plane.given.aws.keys(plane.now()).await.map_err(|error| cannot(&error.to_string()))?,
-            };
-            return upstream::sign(request, &keys, region, plane.now()).map_err(Refusal::internal);
-        }
-        Opening::OAuth => {
-            let token = plane.given.credentials.access_token(account).await;
-            let token = token.map_err(|error| cannot(&error.to_string()))?;
-            let bearer = upstream::destination::credential(AuthScheme::Bearer, &SecretString::from(token.expose()));
-            bearer.map_err(Refusal::internal)?
-        }
-    };
-    request.headers_mut().insert(name, value);
-    Ok(())
 }
 
 fn cannot(why: &str) -> Refusal {

@@ -2,10 +2,7 @@
 
 use crate::plane::{Caller, Plane, request};
 use axum::body::to_bytes;
-use domain::{
-    Account, AccountId, AccountSettings, HttpEndpoint, ModelMap, OAuthAccess, OAuthClient, OAuthGrant, Platform,
-    Priority, Role,
-};
+use domain::{Account, AccountId, AccountSettings, HttpEndpoint, OAuthAccess, OAuthClient, OAuthGrant, Platform, Role};
 use http::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -33,20 +30,7 @@ pub(crate) async fn add_account(plane: &Plane) {
 
 async fn add(plane: &Plane, settings: AccountSettings) {
     let now = plane.clock.now();
-    let account = Account {
-        id: AccountId::parse("a1").expect("an id"),
-        name: "main".to_owned(),
-        description: String::new(),
-        priority: Priority::DEFAULT,
-        schedulable: true,
-        concurrency_max: None,
-        models: ModelMap::default(),
-        expires_at: None,
-        proxy: None,
-        settings,
-        created_at: now,
-        updated_at: now,
-    };
+    let account = Account::new(AccountId::parse("a1").expect("an id"), "main", settings, now);
     plane.store.records.add(&account).await.expect("added");
 }
 

@@ -2,8 +2,8 @@
 
 use crate::site::Site;
 use domain::{
-    Account, AccountId, AccountSettings, ClientAuth, ModelMap, OAuthAccess, OAuthClient, OAuthGrant, Platform,
-    Priority, Timestamp, TokenBody,
+    Account, AccountId, AccountSettings, ClientAuth, OAuthAccess, OAuthClient, OAuthGrant, Platform, Timestamp,
+    TokenBody,
 };
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, path::Path, time::Duration};
@@ -75,20 +75,12 @@ async fn prepare(data_dir: &Path, server: &ScriptedOAuth) {
         refresh_token: Some(seal("refresh_token", "rt-0")),
         ..OAuthGrant::default()
     };
-    let account = Account {
-        id: AccountId::parse("a1").unwrap(),
-        name: "main".to_owned(),
-        description: String::new(),
-        priority: Priority::DEFAULT,
-        schedulable: true,
-        concurrency_max: None,
-        models: ModelMap::default(),
-        expires_at: None,
-        proxy: None,
-        settings: AccountSettings::Claude(OAuthAccess { base_url: "https://api.example".to_owned(), grant }),
-        created_at: then,
-        updated_at: then,
-    };
+    let account = Account::new(
+        AccountId::parse("a1").unwrap(),
+        "main",
+        AccountSettings::Claude(OAuthAccess { base_url: "https://api.example".to_owned(), grant }),
+        then,
+    );
     records.add(&account).await.unwrap();
     store.shutdown().await;
 }

@@ -3,8 +3,8 @@
 use crate::programs;
 use credentials::{Credentials, Parts};
 use domain::{
-    Account, AccountId, AccountSettings, ClientAuth, ModelMap, OAuthAccess, OAuthClient, OAuthGrant, Platform,
-    Priority, Timestamp, TokenBody,
+    Account, AccountId, AccountSettings, ClientAuth, OAuthAccess, OAuthClient, OAuthGrant, Platform, Timestamp,
+    TokenBody,
 };
 use http::{Request, header::LOCATION};
 use secrecy::SecretString;
@@ -137,20 +137,7 @@ async fn an_account_that_was_signed_in_is_refreshed_there() {
     let client = foreign.client(ClientAuth::Body);
     store.records.add(&client).await.unwrap();
     let access = OAuthAccess { base_url: "https://api.example".to_owned(), grant: OAuthGrant::default() };
-    let account = Account {
-        id: AccountId::parse("a1").unwrap(),
-        name: "main".to_owned(),
-        description: String::new(),
-        priority: Priority::DEFAULT,
-        schedulable: true,
-        concurrency_max: None,
-        models: ModelMap::default(),
-        expires_at: None,
-        proxy: None,
-        settings: AccountSettings::Claude(access),
-        created_at: clock.now(),
-        updated_at: clock.now(),
-    };
+    let account = Account::new(AccountId::parse("a1").unwrap(), "main", AccountSettings::Claude(access), clock.now());
     store.records.add(&account).await.unwrap();
     let authorization = Authorization::new();
     let pasted = PastedCode::parse(&agree(&authorize_url(&client, &authorization).unwrap()).await).unwrap();

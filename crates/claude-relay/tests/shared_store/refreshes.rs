@@ -2,8 +2,8 @@
 
 use credentials::{Credentials, Parts};
 use domain::{
-    Account, AccountId, AccountSettings, ClientAuth, ModelMap, OAuthAccess, OAuthClient, OAuthGrant, Platform,
-    Priority, Timestamp, TokenBody,
+    Account, AccountId, AccountSettings, ClientAuth, OAuthAccess, OAuthClient, OAuthGrant, Platform, Timestamp,
+    TokenBody,
 };
 use std::{sync::Arc, time::Duration};
 use store::{Clock, Store, records::TypedRecords};
@@ -76,20 +76,12 @@ fn account(keyring: &Keyring, now: Timestamp) -> Account {
         refreshed_at: Some(now.minus(Duration::from_secs(3600))),
         ..OAuthGrant::default()
     };
-    Account {
-        id: AccountId::parse("a1").unwrap(),
-        name: "main".to_owned(),
-        description: String::new(),
-        priority: Priority::DEFAULT,
-        schedulable: true,
-        concurrency_max: None,
-        models: ModelMap::default(),
-        expires_at: None,
-        proxy: None,
-        settings: AccountSettings::Claude(OAuthAccess { base_url: "https://api.example".to_owned(), grant }),
-        created_at: now,
-        updated_at: now,
-    }
+    Account::new(
+        AccountId::parse("a1").unwrap(),
+        "main",
+        AccountSettings::Claude(OAuthAccess { base_url: "https://api.example".to_owned(), grant }),
+        now,
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]

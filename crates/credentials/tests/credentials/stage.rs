@@ -2,8 +2,8 @@
 
 use credentials::{Credentials, Parts};
 use domain::{
-    Account, AccountId, AccountSettings, ClientAuth, ModelMap, OAuthAccess, OAuthClient, OAuthGrant, Platform,
-    Priority, Timestamp, TokenBody,
+    Account, AccountId, AccountSettings, ClientAuth, OAuthAccess, OAuthClient, OAuthGrant, Platform, Timestamp,
+    TokenBody,
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use store::{Clock, Fence, Store, local::LocalLocks, records::TypedRecords};
@@ -72,20 +72,12 @@ impl Stage {
             refreshed_at: Some(now),
             ..OAuthGrant::default()
         };
-        Account {
-            id: AccountId::parse(id).expect("an id"),
-            name: "main".to_owned(),
-            description: String::new(),
-            priority: Priority::DEFAULT,
-            schedulable: true,
-            concurrency_max: None,
-            models: ModelMap::default(),
-            expires_at: None,
-            proxy: None,
-            settings: AccountSettings::Claude(OAuthAccess { base_url: "https://api.example".to_owned(), grant }),
-            created_at: now,
-            updated_at: now,
-        }
+        Account::new(
+            AccountId::parse(id).expect("an id"),
+            "main",
+            AccountSettings::Claude(OAuthAccess { base_url: "https://api.example".to_owned(), grant }),
+            now,
+        )
     }
 
     /// Credentials of one node on `store`.
