@@ -31,6 +31,6 @@ pub use estimate::BYTES_PER_TOKEN;
 pub use keepalive::keepalive;
 pub use operation::Operation;
 pub use refusal::{Refusal, Rendered};
-pub use scan::{Edit, EndUser, PathModel, Scan, ScanError, edited};
+pub use scan::{Edit, EndUser, PathModel, Scan, ScanError, edited, stream_edit};
 pub use skim::TOKENS_MAX;
 pub use tariff::Tariff;

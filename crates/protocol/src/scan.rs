@@ -124,6 +124,28 @@ impl Scan {
     }
 }
 
+/// The change by which `body`, a request that names `stream` in its body, asks for a stream; none when it does already.
+///
+/// # Errors
+///
+/// When the body is no JSON object, or has `stream` twice.
+pub fn stream_edit(body: &[u8]) -> Result<Option<Edit>, ScanError> {
+    let [stream] = pick(Members::of(body), ["stream"])?;
+    Ok(match stream {
+        Some(value) if value.boolean() == Some(true) => None,
+        Some(value) => Some(Edit { range: value.range(), text: "true".to_owned() }),
+        None => Some(Edit::first(body, "\"stream\":true,".to_owned())),
+    })
+}
+
+impl Edit {
+    /// Puts `members`, with a comma behind each, before those that the object `body` has.
+    pub(crate) fn first(body: &[u8], members: String) -> Self {
+        let at = body.iter().position(|&byte| byte == b'{').map_or(0, |brace| brace + 1);
+        Self { range: at..at, text: members }
+    }
+}
+
 /// The values of the members `names` of an object, each at most once.
 ///
 /// # Errors
@@ -221,6 +243,22 @@ mod tests {
         let parts = edited(&body, vec![edit(9..12, "\"long\""), edit(1..1, "\"y\":2,")]);
         assert_eq!(parts.concat(), b"{\"y\":2,\"model\":\"long\",\"x\":1}");
         assert_eq!(edited(&body, Vec::new()).concat(), body);
+    }
+
+    #[test]
+    fn a_stream_is_asked_for_once() {
+        for (body, asked) in [
+            (r#" {"model":"m"}"#, r#" {"stream":true,"model":"m"}"#),
+            (r#"{"stream":false,"model":"m"}"#, r#"{"stream":true,"model":"m"}"#),
+            (r#"{"model":"m","stream":null}"#, r#"{"model":"m","stream":true}"#),
+            (r#"{"model":"m","stream": true}"#, r#"{"model":"m","stream": true}"#),
+        ] {
+            let edit = stream_edit(body.as_bytes()).expect("an object");
+            let parts = edited(&Bytes::from_static(body.as_bytes()), edit.into_iter().collect());
+            assert_eq!(String::from_utf8(parts.concat()).expect("text"), asked);
+        }
+        let twice = stream_edit(br#"{"stream":true,"stream":false}"#);
+        assert_eq!(twice, Err(ScanError::Repeated { field: "stream" }));
     }
 
     #[test]

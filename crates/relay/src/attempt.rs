@@ -229,7 +229,7 @@ fn record(relay: &Relay, admission: &Admission, number: u8) -> Attempt {
         model: relay.prices.model_key(wanted(requested).1),
         model_requested: client_text(requested),
         model_upstream: Arc::default(),
-        streamed: inbound.scan.as_ref().is_some_and(|scan| scan.stream),
+        streamed: inbound.wants_stream(),
         admitted_at: inbound.at,
         hour: hour(relay, inbound.at),
         started_at: now,

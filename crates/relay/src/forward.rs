@@ -6,7 +6,7 @@ use crate::{
     body::RelayBody,
     budget::{Budget, BudgetSpent, Hold},
     decode::{self, Coding, codings},
-    form::Framing,
+    form::{Form, Framing},
     meter::{Flow, Metered},
     model_list,
     outgoing::upstream_request,
@@ -29,6 +29,8 @@ use protocol::{
     convert::{self, AnswerConverter, Converted, Inexpressible},
     gemini,
     headers::is_connection_option,
+    openai::ResponseCollector,
+    sse,
 };
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use upstream::{Envelope, UpstreamBody};
@@ -107,11 +109,14 @@ impl Relay {
         let Some(codings) = codings(&head.headers) else {
             return failed(attempt, judge_content(head.status, FailureKind::Broken));
         };
-        if is_stream(&head.headers, admission) {
+        let only_streams = attempt.seat.destination.only_streams(operation);
+        if !is_stream(&head.headers, inbound.wants_stream() || only_streams) {
+            self.document(admission, attempt, head, (body, codings), &way).await
+        } else if only_streams && !inbound.wants_stream() {
+            self.gathered(admission, attempt, head, (body, codings), &way).await
+        } else {
             let stream = answer_stream(admission, &attempt, (body, codings), way);
             self.stream(admission, attempt, head, stream).await
-        } else {
-            self.document(admission, attempt, head, (body, codings), &way).await
         }
     }
 
@@ -196,15 +201,77 @@ impl Relay {
     async fn document(
         &self,
         admission: &Admission,
-        mut attempt: OpenAttempt,
+        attempt: OpenAttempt,
         head: response::Parts,
         body: CodedBody,
         way: &WayBack,
     ) -> Forwarded {
-        let (document, hold) = match self.read_whole(body, DOCUMENT_BYTES_MAX).await {
-            Ok(document) => document,
-            Err(unread) => return failed(attempt, unread.judge(head.status)),
-        };
+        match self.read_whole(body, DOCUMENT_BYTES_MAX).await {
+            Ok(document) => self.give(admission, attempt, head, document, way).await,
+            Err(unread) => failed(attempt, unread.judge(head.status)),
+        }
+    }
+
+    /// The document of a stream, for a client that wants none of an account that gives nothing else.
+    async fn gathered(
+        self: &Arc<Self>,
+        admission: &Admission,
+        attempt: OpenAttempt,
+        mut head: response::Parts,
+        (body, codings): CodedBody,
+        way: &WayBack,
+    ) -> Forwarded {
+        let dialect = way.operation.dialect();
+        let source = StreamSource { body, codings, dialect, is_framed: false };
+        let mut stream = AnswerStream::new(source, Form::of(dialect, None), None);
+        match self.gather(&mut stream).await {
+            Ok(document) => {
+                self.read_out(Some(stream));
+                head.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+                self.give(admission, attempt, head, document, way).await
+            }
+            Err(unread) => {
+                let (verdict, reading) = (unread.judge(head.status), Some(stream.reading()));
+                Forwarded::Failed(Box::new(FailedAttempt { attempt, verdict, reading }))
+            }
+        }
+    }
+
+    async fn gather(&self, stream: &mut AnswerStream) -> Result<(Bytes, Hold), Unread> {
+        let (mut hold, mut length) = (Budget::hold(), 0);
+        let (mut decoder, mut collector) = (sse::Decoder::default(), ResponseCollector::default());
+        loop {
+            let (before, terminal) = match tokio::time::timeout(self.settings.stall_max, stream.next()).await {
+                Ok(Step::Events { before, terminal }) => (before, terminal),
+                Ok(Step::End | Step::Broken) => return Err(Unread::Upstream(FailureKind::Broken)),
+                Err(_elapsed) => return Err(Unread::Upstream(FailureKind::Timeout)),
+            };
+            let has_ended = terminal.is_some();
+            for events in [before, terminal.unwrap_or_default()] {
+                length += events.len() as u64;
+                self.cover_within(&mut hold, length, DOCUMENT_BYTES_MAX).await?;
+                let decoded = decoder.push(&events, |event| collector.take(&event));
+                decoded.map_err(|sse::EventTooLarge| Unread::Upstream(FailureKind::Broken))?;
+            }
+            if let Some(Ending::Failed(error)) = stream.ending() {
+                return Err(Unread::Upstream(error.kind.failure()));
+            }
+            if has_ended {
+                let document = collector.document().ok_or(Unread::Upstream(FailureKind::Broken))?;
+                return Ok((document, hold));
+            }
+        }
+    }
+
+    /// The client's answer of a whole document.
+    async fn give(
+        &self,
+        admission: &Admission,
+        mut attempt: OpenAttempt,
+        head: response::Parts,
+        (document, hold): (Bytes, Hold),
+        way: &WayBack,
+    ) -> Forwarded {
         attempt.first_byte();
         let document = match attempt.seat.destination.envelope() {
             Envelope::CodeAssist { .. } => document.slice_ref(gemini::unwrapped(&document)),
@@ -254,10 +321,7 @@ impl Relay {
         let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
         while let Some(piece) = source.next_within(self.settings.stall_max).await? {
             let length = (first.len() + joined.len() + piece.len()) as u64;
-            if length > bytes_max {
-                return Err(Unread::Upstream(FailureKind::Broken));
-            }
-            self.buffers.cover(hold, length).await.map_err(|BudgetSpent| Unread::NoMemory)?;
+            self.cover_within(hold, length, bytes_max).await?;
             if first.is_empty() && joined.is_empty() {
                 first = piece;
                 continue;
@@ -270,6 +334,14 @@ impl Relay {
             (true, false) => Ok(first),
             (false, _) => Ok(joined.freeze()),
         }
+    }
+
+    /// Takes memory for `length` bytes in all.
+    async fn cover_within(&self, hold: &mut Hold, length: u64, bytes_max: u64) -> Result<(), Unread> {
+        if length > bytes_max {
+            return Err(Unread::Upstream(FailureKind::Broken));
+        }
+        self.buffers.cover(hold, length).await.map_err(|BudgetSpent| Unread::NoMemory)
     }
 }
 
@@ -392,8 +464,7 @@ fn answer_stream(
 }
 
 /// By what the answer says it is; by what was asked for where it says nothing.
-fn is_stream(headers: &HeaderMap, admission: &Admission) -> bool {
-    let asked = admission.inbound.scan.as_ref().is_some_and(|scan| scan.stream);
+fn is_stream(headers: &HeaderMap, asked: bool) -> bool {
     match headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) {
         Some(content_type) => {
             let content_type = content_type.trim_start().to_ascii_lowercase();

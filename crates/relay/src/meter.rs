@@ -224,7 +224,7 @@ impl Relay {
     }
 
     /// Reads the transport to its end behind an answer's end.
-    fn read_out(self: &Arc<Self>, rest: Option<AnswerStream>) {
+    pub(crate) fn read_out(self: &Arc<Self>, rest: Option<AnswerStream>) {
         let Some(mut rest) = rest else { return };
         self.tasks.spawn(async move {
             let end = std::future::poll_fn(|cx| rest.poll_rest(cx));

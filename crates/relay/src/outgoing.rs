@@ -8,6 +8,7 @@ use protocol::{
     convert::Converted,
     edited,
     headers::{Body, forwards_request_header},
+    stream_edit,
 };
 use upstream::{Call, Envelope, client::Parts};
 
@@ -44,7 +45,7 @@ pub(crate) fn upstream_request(
     let call = Call {
         operation,
         model: &model,
-        streamed: inbound.scan.as_ref().is_some_and(|scan| scan.stream),
+        streamed: inbound.wants_stream() || seat.destination.only_streams(operation),
         version: inbound.call.version.filter(|_| converted.is_none()),
         query: query.as_deref().filter(|query| !query.is_empty()),
     };
@@ -59,10 +60,14 @@ pub(crate) fn upstream_request(
     for (name, value) in seat.destination.required_headers() {
         require(&mut headers, name, value);
     }
-    let body = match converted {
-        Some(converted) => converted.body.clone().into(),
-        None => body(admission, &model),
+    let (body, mut edits) = match converted {
+        Some(converted) => (&converted.body, Vec::new()),
+        None => (&inbound.body, edits(admission, &model)),
     };
+    if seat.destination.only_streams(operation) {
+        edits.extend(stream_edit(body)?);
+    }
+    let body = if edits.is_empty() { body.clone().into() } else { edited(body, edits).into_iter().collect() };
     let body = wrapped(body, seat.destination.envelope(), operation, &model, &mut headers)?;
     let mut request = Request::new(body);
     *request.method_mut() = inbound.head.method.clone();
@@ -71,13 +76,10 @@ pub(crate) fn upstream_request(
     Ok(request)
 }
 
-/// The client's bytes, with what must be different in them.
-fn body(admission: &Admission, model: &str) -> Parts {
-    let inbound = &admission.inbound;
-    let Some(scan) = &inbound.scan else { return Parts::default() };
-    let edits: Vec<Edit> =
-        [scan.model_edit(&inbound.body, model), scan.usage_edit.clone()].into_iter().flatten().collect();
-    if edits.is_empty() { inbound.body.clone().into() } else { edited(&inbound.body, edits).into_iter().collect() }
+/// What must be different in the client's bytes.
+fn edits(admission: &Admission, model: &str) -> Vec<Edit> {
+    let Some(scan) = &admission.inbound.scan else { return Vec::new() };
+    [scan.model_edit(&admission.inbound.body, model), scan.usage_edit.clone()].into_iter().flatten().collect()
 }
 
 /// `body` in the platform's envelope. What stands in the envelope of Bedrock does not stand in `headers`.

@@ -86,7 +86,7 @@ impl Relay {
     /// The rooms that a request may pass again with another account.
     async fn relay(self: &Arc<Self>, admission: Admission) -> Response<RelayBody> {
         let (id, form, presence) = (admission.inbound.id.clone(), admission.inbound.form, admission.presence.clone());
-        let streamed = admission.inbound.scan.as_ref().is_some_and(|scan| scan.stream);
+        let streamed = admission.inbound.wants_stream();
         let work = Arc::clone(self).serve(admission);
         self.answer(&id, form, presence, streamed, work).await
     }

@@ -45,6 +45,13 @@ pub(crate) struct Inbound {
     pub(crate) _hold: Hold,
 }
 
+impl Inbound {
+    /// Whether the answer is to be a stream.
+    pub(crate) fn wants_stream(&self) -> bool {
+        self.scan.as_ref().is_some_and(|scan| scan.stream)
+    }
+}
+
 /// A body in its dialect, and what the path says of its model.
 pub(crate) struct Asked {
     pub(crate) body: Bytes,

@@ -158,6 +158,12 @@ impl Destination {
         self.api.serves(operation)
     }
 
+    /// Whether it answers `operation` by a stream alone: who wants a document must be given one that was put together.
+    #[must_use]
+    pub const fn only_streams(&self, operation: Operation) -> bool {
+        self.api.only_streams(operation)
+    }
+
     /// The URL of `call`.
     ///
     /// # Errors

@@ -63,3 +63,45 @@ async fn code_assist_gets_and_gives_gemini_s_bodies_in_its_envelope() {
     let expected: Value = serde_json::from_str(GEMINI.document).unwrap();
     assert_eq!(answered.json(), expected);
 }
+
+#[tokio::test]
+async fn who_wants_no_stream_of_chatgpt_gets_its_stream_as_a_document() {
+    for (path, body) in [
+        ("/openai/responses", responses("gpt-5", false)),
+        ("/v1/chat/completions", chat("gpt-5", false)),
+        ("/v1/messages", messages("gpt-5", false)),
+    ] {
+        let site = site(&json!({"platform": "openai"}), reply(RESPONSES, true)).await;
+        let (answered, exchange) = served_signed_in(&site, path, &body).await;
+        let sent: Value = serde_json::from_slice(&exchange.request.body).unwrap();
+        assert_eq!((exchange.request.target.as_str(), &sent["stream"]), ("/responses", &json!(true)), "{path}");
+        assert_eq!(answered.header("content-type"), "application/json", "{path}");
+        assert!(answered.json().to_string().contains(r#"Hello, \"wörld\"\n👋"#), "{path}: {answered:?}");
+        let record = site.record_of(&answered).await;
+        assert_eq!((&record["stream"], &record["usage_source"]), (&json!(false), &json!("reported")), "{path}");
+        let usage = &record["usage"];
+        assert_eq!((&usage["input_tokens"], &usage["output_tokens"]), (&json!(20), &json!(30)), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_of_chatgpt_that_fails_is_no_document() {
+    let (begun, _) = RESPONSES.stream.split_once("event: response.completed").unwrap();
+    let failed = "event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"object\":\"response\",\
+        \"status\":\"failed\",\"error\":{\"code\":\"rate_limit_exceeded\",\"message\":\"slow down\"}}}\n\n";
+    for (end, status, kind) in [("", 502, "broken"), (failed, 429, "rate_limit")] {
+        let events = Reply::bytes(200, "text/event-stream", format!("{begun}{end}"));
+        let site = site(&json!({"platform": "openai"}), events).await;
+        let pasted = format!("/admin/accounts/{}/oauth/tokens", site.accounts[0]);
+        site.admin.post(&pasted, &json!({"access_token": SECRET})).await.unwrap();
+        let answered = eventually("the token is in use", async || {
+            let answered = ask(&site, "/openai/responses", &responses("gpt-5", false)).await;
+            (answered.status != 503).then_some(answered)
+        })
+        .await;
+        assert_eq!(answered.status, status, "{answered:?}");
+        let record = site.record_of(&answered).await;
+        assert_eq!((&record["failure"], &record["usage_source"]), (&json!(kind), &json!("estimated")), "{record}");
+        assert_ne!(record["usage"]["output_tokens"], 0, "what was said before is in the books");
+    }
+}

@@ -4,6 +4,7 @@
 //! prompt caching) and what its clients were seen to do.
 
 mod chat;
+mod collect;
 mod counts;
 mod error;
 pub(crate) mod refusal;
@@ -11,6 +12,7 @@ mod responses;
 mod scan;
 
 pub(crate) use chat::{ChatReader, read_chat, read_embeddings};
+pub use collect::ResponseCollector;
 pub use error::span;
 pub(crate) use error::{ErrorWords, told_error};
 pub(crate) use responses::{ResponsesReader, read_response};

@@ -115,7 +115,7 @@ impl ResponsesReader {
 }
 
 /// The type of an event: its name, or where it has none what its data says; empty when nothing does.
-fn kind_of<'a>(event: &Event<'a>) -> Result<Cow<'a, [u8]>, Fault> {
+pub(super) fn kind_of<'a>(event: &Event<'a>) -> Result<Cow<'a, [u8]>, Fault> {
     if !event.name.is_empty() {
         return Ok(Cow::Borrowed(event.name));
     }

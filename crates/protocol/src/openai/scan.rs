@@ -98,8 +98,7 @@ fn tariff(service_tier: Option<Value<'_>>) -> Tariff {
 fn ask_for_usage(body: &[u8], options: Option<&Value<'_>>) -> Result<Option<Edit>, ScanError> {
     const ASKED: &str = r#"{"include_usage":true}"#;
     let Some(options) = options else {
-        let at = body.iter().position(|&byte| byte == b'{').map_or(0, |brace| brace + 1);
-        return Ok(Some(Edit { range: at..at, text: format!("\"stream_options\":{ASKED},") }));
+        return Ok(Some(Edit::first(body, format!("\"stream_options\":{ASKED},"))));
     };
     if options.is_null() {
         return Ok(Some(Edit { range: options.range(), text: ASKED.to_owned() }));

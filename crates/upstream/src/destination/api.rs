@@ -144,6 +144,11 @@ impl Api {
         }
     }
 
+    /// ChatGPT's own clients ask for nothing but streams, and it refuses anything else.
+    pub(super) const fn only_streams(&self, operation: Operation) -> bool {
+        matches!((self, operation), (Self::ChatGpt { .. }, Operation::Responses))
+    }
+
     pub(super) fn uri(&self, call: &Call<'_>) -> Result<Uri, http::Error> {
         match self {
             Self::Anthropic { messages, count_tokens, models } => with_query(
