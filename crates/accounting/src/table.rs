@@ -130,6 +130,17 @@ impl PriceTable {
         }
     }
 
+    /// As [`price`](Self::price). A model that the list does not know, as only an account's mapping names it, costs what `requested`
+    /// costs, the client's name for it.
+    #[must_use]
+    pub fn price_mapped(&self, served: &Pricing<'_>, requested: &str) -> Priced {
+        let priced = self.price(served);
+        if priced.how == Match::Unknown && served.model != requested {
+            return self.price(&Pricing { model: requested, ..*served });
+        }
+        priced
+    }
+
     /// Every rate of the model with this name in the list.
     pub(crate) fn rates_of(&self, model: &str) -> impl Iterator<Item = &Rate> {
         let at = self.entries.binary_search_by(|entry| (*entry.model).cmp(model));

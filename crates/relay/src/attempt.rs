@@ -7,7 +7,7 @@ use crate::{
     select::{Assignment, Lease, wanted},
     serve::answered_in,
 };
-use accounting::{Match, PriceTraits, Pricing};
+use accounting::{PriceTraits, Pricing};
 use domain::{
     ApiKey, Attempt, AttemptKind, FailureKind, Hour, MODEL_OTHER, Multiplier, NanoUsd, Outcome, TokenUsage,
     UsageSource, client_text,
@@ -160,13 +160,8 @@ impl OpenAttempt {
         // What a model costs that the table does not know, its maker says: whose account answered, not how the client asked.
         let dialect = answered_in(self.seat.account.platform(), record.dialect);
         let (day, usage) = (record.hour.day(), &record.usage);
-        let prices = self.relay.prices.current();
-        let by = |model| prices.price(&Pricing { model, dialect, day, usage, traits });
-        // What was served is what is paid; a model that only the mapping knows costs what the client asked for.
-        let mut priced = by(&record.model_upstream);
-        if priced.how == Match::Unknown && record.model_upstream != record.model_requested {
-            priced = by(wanted(&record.model_requested).1);
-        }
+        let served = Pricing { model: &record.model_upstream, dialect, day, usage, traits };
+        let priced = self.relay.prices.current().price_mapped(&served, wanted(&record.model_requested).1);
         if &*record.model == MODEL_OTHER {
             record.model = priced.model_key;
         }

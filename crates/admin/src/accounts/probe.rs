@@ -1,8 +1,9 @@
-//! The test of an account: one tiny real request over it, told plainly, and left in the books at no cost.
+//! The test of an account: one tiny real request over it, told plainly, with its tokens and its cost in the books, as the provider has them.
 //!
 //! It changes no cooldown: what the account may do is decided by real requests, or by an administrator's reset.
 
 mod question;
+mod reading;
 
 use super::{credential, find};
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
     state::{Plane, Shared, fresh_uuid},
     wire::DialectWord,
 };
+use accounting::{PriceTraits, Pricing};
 use axum::{Json, extract::State};
 use bytes::Bytes;
 use domain::{
@@ -21,7 +23,9 @@ use domain::{
 };
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Limited};
+use protocol::{Operation, Reading, Tariff};
 use question::Question;
+use reading::NoAnswer;
 use serde::{Deserialize, Serialize};
 use std::{sync::Arc, time::Duration};
 use upstream::{Destination, Line, SendError, UpstreamBody, client::Parts};
@@ -92,7 +96,7 @@ pub(crate) async fn test(
         tracing::warn!(%error, "an account test was not begun");
         Refusal::new(RefusalType::Unavailable, message)
     })?;
-    let answer = ask(request, &destination, &line).await;
+    let answer = ask(request, question.operation, &destination, &line).await;
     let attempt = answer.end(attempt, &plane);
     let report = Report {
         ok: attempt.outcome == Outcome::Completed,
@@ -127,14 +131,14 @@ fn cannot(why: &str) -> Refusal {
     Refusal::new(RefusalType::Conflict, format!("This account cannot be tested: {why}."))
 }
 
-async fn ask(request: Request<Parts>, destination: &Destination, line: &Line) -> Answer {
+async fn ask(request: Request<Parts>, operation: Operation, destination: &Destination, line: &Line) -> Answer {
     match line.send(request).await {
         Err(error) => Answer::of_failure(&error),
         Ok(response) => {
             let (head, body) = response.into_parts();
             let id = REQUEST_IDS.iter().find_map(|name| head.headers.get(*name)?.to_str().ok()).unwrap_or_default();
             let upstream_request_id = quote(id, destination).unwrap_or_default();
-            let answer = Answer::of_response(head.status, read(body).await, destination);
+            let answer = Answer::of_response(head.status, read(body).await, operation, destination);
             Answer { upstream_request_id, ..answer }
         }
     }
@@ -157,6 +161,8 @@ struct Answer {
     failure: Option<FailureKind>,
     status: Option<u16>,
     upstream_request_id: Arc<str>,
+    /// What it used; none when there was no answer.
+    reading: Option<Reading>,
     message: String,
 }
 
@@ -201,7 +207,7 @@ impl Answer {
         Self::new(Outcome::Refused, Some(failure), None, message.to_owned())
     }
 
-    fn of_response(status: StatusCode, body: Option<Bytes>, from: &Destination) -> Self {
+    fn of_response(status: StatusCode, body: Option<Bytes>, operation: Operation, from: &Destination) -> Self {
         let code = Some(status.as_u16());
         if !status.is_success() {
             let said = body.and_then(|body| serde_json::from_slice::<ProviderError>(&body).ok());
@@ -210,32 +216,60 @@ impl Answer {
             let message = format!("The upstream refused with {status}.{said}");
             return Self::new(Outcome::Refused, Some(failure(status)), code, message);
         }
-        match body.map(|body| serde_json::from_slice::<serde::de::IgnoredAny>(&body)) {
-            Some(Ok(_)) => Self::new(Outcome::Completed, None, code, "The account answered.".to_owned()),
-            Some(Err(_)) => {
-                let message = "What came back is no JSON: check the base URL, it seems to lead to a web page.";
-                Self::new(Outcome::Refused, Some(FailureKind::Broken), code, message.to_owned())
+        match body.ok_or(NoAnswer::Cut).and_then(|body| reading::read(operation, from, &body)) {
+            Ok(reading) => {
+                let answer = Self::new(Outcome::Completed, None, code, "The account answered.".to_owned());
+                Self { reading: Some(reading), ..answer }
             }
-            None => {
-                let message = "The answer did not arrive whole, or was far too long: try again.";
-                Self::new(Outcome::Truncated, Some(FailureKind::Broken), code, message.to_owned())
+            Err(no_answer) => {
+                let outcome = if matches!(no_answer, NoAnswer::Cut) { Outcome::Truncated } else { Outcome::Refused };
+                Self::new(outcome, Some(no_answer.kind()), code, told(&no_answer, from))
             }
         }
     }
 
     fn new(outcome: Outcome, failure: Option<FailureKind>, status: Option<u16>, message: String) -> Self {
-        Self { outcome, failure, status, upstream_request_id: "".into(), message }
+        Self { outcome, failure, status, upstream_request_id: "".into(), reading: None, message }
     }
 
-    /// The record of `attempt` with its end.
+    /// The record of `attempt` with its end, and with what it cost: nobody's key is charged, so that no multiplier counts.
     fn end(&self, attempt: Attempt, plane: &Plane) -> Attempt {
-        Attempt {
+        let mut ended = Attempt {
             ended_at: plane.now().max(attempt.started_at),
             outcome: self.outcome,
             failure: self.failure,
             status: self.status,
             upstream_request_id: Arc::clone(&self.upstream_request_id),
             ..attempt
+        };
+        if let Some(reading) = &self.reading {
+            let day = ended.hour.day();
+            let Tariff { service_tier, speed, inference_geo } = &reading.answer.tariff;
+            let traits = PriceTraits {
+                service_tier: service_tier.as_deref(),
+                speed: speed.as_deref(),
+                inference_geo: inference_geo.as_deref(),
+            };
+            let (model, dialect) = (&ended.model_upstream, ended.dialect);
+            let served = Pricing { model, dialect, day, usage: &reading.usage, traits };
+            let priced = (plane.given.prices)().price_mapped(&served, &ended.model_requested);
+            (ended.usage, ended.usage_source) = (reading.usage, reading.source);
+            (ended.cost, ended.cost_rated, ended.price) = (priced.cost, priced.cost, priced.price);
+        }
+        ended
+    }
+}
+
+/// What came back in the place of an answer, for people.
+fn told(no_answer: &NoAnswer, from: &Destination) -> String {
+    match no_answer {
+        NoAnswer::Failed(error) => match quote(&error.message, from).filter(|said| !said.is_empty()) {
+            Some(said) => format!("The upstream failed. It said: {said}"),
+            None => "The upstream failed and did not say why.".to_owned(),
+        },
+        NoAnswer::Cut => "The answer did not arrive whole, or was far too long: try again.".to_owned(),
+        NoAnswer::Garbage => {
+            "What came back is no answer of a model: check the base URL, it seems to lead elsewhere.".to_owned()
         }
     }
 }

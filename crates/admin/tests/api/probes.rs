@@ -85,6 +85,28 @@ struct Case {
     dialect: &'static str,
 }
 
+/// An answer in `dialect` of three tokens in and one out.
+fn answer(dialect: &str) -> &'static str {
+    match dialect {
+        "gemini" => {
+            r#"{"candidates": [{"content": {"parts": [{"text": "Hi"}]}, "finishReason": "STOP"}],
+                "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 1, "totalTokenCount": 4}}"#
+        }
+        "openai-responses" => {
+            r#"{"object": "response", "status": "completed", "output": [],
+                "usage": {"input_tokens": 3, "output_tokens": 1, "total_tokens": 4}}"#
+        }
+        "openai-chat" => {
+            r#"{"object": "chat.completion", "choices": [{"index": 0, "message": {}, "finish_reason": "stop"}],
+                "usage": {"prompt_tokens": 3, "completion_tokens": 1, "total_tokens": 4}}"#
+        }
+        _ => {
+            r#"{"type": "message", "content": [], "stop_reason": "max_tokens",
+                "usage": {"input_tokens": 3, "output_tokens": 1}}"#
+        }
+    }
+}
+
 /// A question in the Messages dialect.
 fn message(model: &str) -> Value {
     json!({"model": model, "max_tokens": 1, "messages": [{"role": "user", "content": "Hi"}]})
@@ -187,7 +209,7 @@ fn cases_of_droid() -> [Case; 3] {
 async fn each_platform_is_asked_in_its_own_dialect_where_its_models_are() {
     for Case { account, order, first_line, opening, body, dialect } in cases() {
         let plane = Plane::new().await;
-        let (base_url, served) = provider("200 OK", "{}");
+        let (base_url, served) = provider("200 OK", answer(dialect));
         let report = test(&plane, account, &base_url, order).await;
         assert_eq!((&report["ok"], &report["status"]), (&json!(true), &json!(200)), "{report}");
         let asked = served.join().expect("was asked");
@@ -199,13 +221,59 @@ async fn each_platform_is_asked_in_its_own_dialect_where_its_models_are() {
         let record = &records["items"][0];
         assert_eq!((&record["kind"], &record["dialect"]), (&json!("account_test"), &json!(dialect)));
         assert_eq!(record["upstream_request_id"], "theirs");
+        let usage = &record["usage"];
+        assert_eq!((&usage["input_tokens"], &usage["output_tokens"]), (&json!(3), &json!(1)), "{record}");
+        assert_ne!(record["cost_usd"], "0.000000000", "what the provider bills is in the books: {record}");
+        assert_eq!(record["rated_cost_usd"], record["cost_usd"]);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_answer_is_told_whatever_its_status_says() {
+    for (answer, told) in [
+        (r#"{"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}"#, "It said: busy"),
+        (r#"{"hello": "world"}"#, "no answer of a model"),
+        ("<html>", "no answer of a model"),
+    ] {
+        let plane = Plane::new().await;
+        let (base_url, served) = provider("200 OK", answer);
+        let report = test(&plane, json!({"platform": "ccr", "api_key": "k"}), &base_url, json!({})).await;
+        served.join().expect("was asked");
+        assert_eq!(report["ok"], json!(false), "{report}");
+        assert!(report["message"].as_str().expect("a text").contains(told), "{report}");
+    }
+}
+
+#[tokio::test]
+async fn chatgpt_is_asked_for_a_stream_which_is_read() {
+    const WHOLE: &str = "event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"object\":\"response\",\
+        \"status\":\"completed\",\"output\":[],\"usage\":{\"input_tokens\":3,\"output_tokens\":1}}}\n\n";
+    const CUT: &str =
+        "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"object\":\"response\"}}\n\n";
+    for (events, is_ok, outcome) in [(WHOLE, true, "completed"), (CUT, false, "truncated"), ("{}", false, "refused")] {
+        let plane = Plane::new().await;
+        let operator = plane.caller(Role::Operator).await;
+        let (base_url, served) = provider("200 OK", events);
+        let document = json!({"platform": "openai", "name": "n", "base_url": base_url});
+        let account = operator.post("/admin/accounts", document).await.expect(201);
+        let path = format!("/admin/accounts/{}", account["id"].as_str().expect("an id"));
+        operator.post(&format!("{path}/oauth/tokens"), json!({"access_token": "the-token"})).await.expect(200);
+        let report = operator.post(&format!("{path}/test"), json!({})).await.expect(200);
+        assert_eq!(report["ok"], json!(is_ok), "{report}");
+        let asked = served.join().expect("was asked");
+        assert_eq!(asked.first_line(), "POST /responses HTTP/1.1");
+        assert_eq!((&asked.body["stream"], &asked.body["store"]), (&json!(true), &json!(false)));
+        assert!(asked.body["input"].is_array() && asked.body.get("max_output_tokens").is_none(), "{}", asked.body);
+        let records = plane.caller(Role::Viewer).await.get("/admin/usage/records").await.expect(200);
+        assert_eq!(records["items"][0]["outcome"], outcome);
+        assert_eq!(records["items"][0]["usage"]["total_tokens"], json!(if is_ok { 4 } else { 0 }));
     }
 }
 
 #[tokio::test]
 async fn an_access_key_of_aws_signs_and_is_not_sent() {
     let plane = Plane::new().await;
-    let (base_url, served) = provider("200 OK", "{}");
+    let (base_url, served) = provider("200 OK", answer("anthropic"));
     let document = json!({"platform": "bedrock", "region": "eu-central-1", "access_key_id": "AKIAIOSFODNN7EXAMPLE",
         "secret_access_key": "hidden-secret", "session_token": "the-token"});
     let report = test(&plane, document, &base_url, json!({"model": "m"})).await;

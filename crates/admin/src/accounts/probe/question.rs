@@ -70,13 +70,14 @@ impl Question {
     ///
     /// When no URL can be made.
     pub(super) fn request(&self, destination: &Destination) -> Result<Request<Parts>, Refusal> {
-        let call = Call { operation: self.operation, model: &self.model, streamed: false, version: None, query: None };
-        let body = self.body(destination.envelope());
+        let streamed = destination.only_streams(self.operation);
+        let call = Call { operation: self.operation, model: &self.model, streamed, version: None, query: None };
+        let body = if streamed { self.body_of_chatgpt() } else { self.body(destination.envelope()) };
         let mut request = Request::builder()
             .method(Method::POST)
             .uri(destination.uri(&call).map_err(Refusal::internal)?)
             .header(header::CONTENT_TYPE, "application/json")
-            .header(header::ACCEPT, "application/json")
+            .header(header::ACCEPT, if streamed { "text/event-stream" } else { "application/json" })
             .header(header::ACCEPT_ENCODING, "identity")
             .header(header::USER_AGENT, concat!("claude-relay/", env!("CARGO_PKG_VERSION")))
             .body(bytes::Bytes::from(body.to_string()).into())
@@ -88,6 +89,12 @@ impl Question {
             request.headers_mut().insert(name, value.clone());
         }
         Ok(request)
+    }
+
+    /// What ChatGPT takes: instructions, the input as a list, a stream, and no ceiling.
+    fn body_of_chatgpt(&self) -> Value {
+        let input = json!([{"role": "user", "content": [{"type": "input_text", "text": "Hi"}]}]);
+        json!({"model": self.model, "instructions": "Answer in one word.", "input": input, "store": false, "stream": true})
     }
 
     fn body(&self, envelope: Envelope<'_>) -> Value {
