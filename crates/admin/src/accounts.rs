@@ -4,6 +4,7 @@
 mod credential;
 mod documents;
 mod examples;
+pub(crate) mod health;
 mod kinds;
 pub(crate) mod oauth;
 pub(crate) mod probe;
@@ -28,11 +29,11 @@ use crate::{
 };
 use axum::{Json, extract::State};
 use documents::{AccountPatch, NewAccount};
-use domain::{Account, AccountId, Binding, Cooldown};
+use domain::{Account, AccountId, Binding};
+use health::Health;
 use http::StatusCode;
 use serde::Deserialize;
 pub(crate) use spelling::LISTED_KEY_BYTES_MAX;
-use std::collections::HashMap;
 use store::{
     Bindings, Record, RecordError,
     nouns::account::account_family,
@@ -104,13 +105,10 @@ pub(crate) async fn list(
     let is_wanted = |family: &&store::Family| wanted.is_none_or(|wanted| wanted == **family);
     let families = Account::FAMILIES.iter().filter(is_wanted).copied().collect::<Vec<_>>();
     let listed = listing::page::<Account>(&plane, &families, query).await?;
-    let mut cooldowns: HashMap<AccountId, Vec<Cooldown>> = HashMap::new();
-    for (account, cooldown) in plane.store().health.all(now).await? {
-        cooldowns.entry(account).or_default().push(cooldown);
-    }
+    let mut known = health::read(&plane, listed.records.iter().map(|account| &account.record.id), now).await?;
     let view = |account: Versioned<Account>| {
-        let cooldowns = cooldowns.remove(&account.record.id).unwrap_or_default();
-        AccountView::new(account, cooldowns, &plane.given.keyring, now)
+        let health = known.remove(&account.record.id).unwrap_or_default();
+        AccountView::new(account, health, &plane.given.keyring, now)
     };
     Ok(Json(Page { items: listed.records.into_iter().map(view).collect(), next_cursor: listed.next_cursor }))
 }
@@ -130,7 +128,7 @@ pub(crate) async fn create(
     let version = plane.store().records.add(&account).await?;
     tracing::info!(account.id = %account.id, admin.id = %caller.admin.id, "an account was added");
     let location = format!("{PATH}/{}", account.id);
-    let body = AccountView::new(Versioned { record: account, version }, Vec::new(), &plane.given.keyring, now);
+    let body = AccountView::new(Versioned { record: account, version }, Health::default(), &plane.given.keyring, now);
     Ok(Created { location, version, body })
 }
 
@@ -220,8 +218,9 @@ async fn find(plane: &Plane, id: &AccountId) -> Result<Versioned<Account>, Refus
 
 async fn tagged(plane: &Plane, account: Versioned<Account>) -> Result<Tagged<AccountView>, Refusal> {
     let now = plane.now();
-    let cooldowns = plane.store().health.of(&account.record.id, now).await?;
-    Ok(Tagged { version: account.version, body: AccountView::new(account, cooldowns, &plane.given.keyring, now) })
+    let mut known = health::read(plane, std::iter::once(&account.record.id), now).await?;
+    let health = known.remove(&account.record.id).unwrap_or_default();
+    Ok(Tagged { version: account.version, body: AccountView::new(account, health, &plane.given.keyring, now) })
 }
 
 fn missing() -> Refusal {

@@ -2,6 +2,7 @@
 //! called, and nothing is changed.
 
 use crate::{
+    accounts::health::{self, Health},
     api_keys,
     editing::find,
     extract::Params,
@@ -13,10 +14,10 @@ use crate::{
     wire::{Instant, PlatformWord, ServiceWord},
 };
 use axum::{Json, extract::State};
-use domain::{Account, AccountGroup, AccountId, Binding, Cooldown, KeyId, Platform, Service, Timestamp};
+use domain::{Account, AccountGroup, AccountId, Binding, KeyId, Platform, Service, Timestamp};
 use scheduling::{Bound, Demand, Ineligible, eligibility, eligibility::Standing, model_family};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use store::{Family, nouns::account::account_family, records::Direction};
 use utoipa::ToSchema;
 
@@ -73,7 +74,7 @@ pub(crate) struct EligibilityView {
 
 /// Says of each account of a service, in the order of priority, whether it may serve a key and a model now, and why not.
 ///
-/// Among sound accounts of one priority the least recently used is chosen; a session stays where it is. Of both, and of the
+/// Among sound accounts of one priority each is chosen as often as its weight says, the least recently used first; a session stays where it is. Of both, and of the
 /// slots that are free, each node knows for itself: the record of a request tells what it came to.
 #[utoipa::path(get, path = "/admin/eligibility", tag = "Accounts", operation_id = "explain_eligibility",
     params(EligibilityParams),
@@ -105,13 +106,10 @@ pub(crate) async fn explain(
     let family = model.and_then(model_family);
     let demand = Demand { platforms: &platforms, model, family, bound, passed_over: &[] };
     let now = plane.now();
-    let mut cooldowns: HashMap<AccountId, Vec<Cooldown>> = HashMap::new();
-    for (account, cooldown) in plane.store().health.all(now).await? {
-        cooldowns.entry(account).or_default().push(cooldown);
-    }
+    let known = health::read(&plane, listed.records.iter().map(|account| &account.record.id), now).await?;
+    let unknown = Health::default();
     let view = |account: Account| {
-        let cooldowns = cooldowns.remove(&account.id).unwrap_or_default();
-        let verdict = eligibility(&account, &cooldowns, &demand, now);
+        let verdict = eligibility(known.get(&account.id).unwrap_or(&unknown).of(&account), &demand, now);
         EligibilityView::new(account, verdict, now)
     };
     let items = listed.records.into_iter().map(|account| account.record).map(view).collect();

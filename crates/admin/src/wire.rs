@@ -23,5 +23,5 @@ pub(crate) use values::{Instant, Usd};
 pub(crate) use words::{
     AccessWord, ActorKindWord, AttemptKindWord, AuditOutcomeWord, AuthWord, CauseWord, ClientAuthWord, ClientWord,
     DialectWord, FailureWord, OutcomeWord, PlatformWord, RoleWord, ScopeWord, ServiceWord, SourceWord, TokenBodyWord,
-    WORDS_MAX, Words,
+    WORDS_MAX, WindowStatusWord, Words,
 };

@@ -13,6 +13,10 @@ use std::{collections::BTreeMap, num::NonZeroU32};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Priority(u8);
 
+/// Share of the requests among accounts of one priority, 1 to 100; 10 unless set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Weight(u8);
+
 /// Which models an account serves, and under which names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ModelMap {
@@ -30,12 +34,16 @@ pub struct Account {
     pub description: String,
     /// Lower is chosen first.
     pub priority: Priority,
+    /// Its share of the requests among accounts of its priority.
+    pub weight: Weight,
     /// Whether requests may be sent to it: the administrator's switch.
     pub schedulable: bool,
     /// Requests at once; none: no ceiling of ours.
     pub concurrency_max: Option<NonZeroU32>,
     /// Models it serves; an empty map serves all under their own names.
     pub models: ModelMap,
+    /// Whether it is left alone while its provider warns that a window of its subscription is nearly used up.
+    pub stops_at_warning: bool,
     /// When the subscription behind it ends, if it does.
     pub expires_at: Option<Timestamp>,
     /// URL of the outbound proxy that its calls take, with the proxy's own credentials, encrypted; none: they go directly.
@@ -46,6 +54,23 @@ pub struct Account {
     pub created_at: Timestamp,
     /// When the record last changed.
     pub updated_at: Timestamp,
+}
+
+impl Weight {
+    /// As much as most others.
+    pub const DEFAULT: Self = Self(10);
+
+    /// A weight from 1 to 100: an account of 20 is chosen twice as often as one of 10.
+    #[must_use]
+    pub const fn new(value: u8) -> Option<Self> {
+        if value >= 1 && value <= 100 { Some(Self(value)) } else { None }
+    }
+
+    /// 1 to 100.
+    #[must_use]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
 }
 
 impl Priority {
@@ -84,8 +109,8 @@ impl Account {
 }
 
 impl Account {
-    /// An account that is reached by `settings`, made `now`, with everything else as it usually is: no note, the middle priority,
-    /// schedulable, no ceiling, all models, no end, no proxy.
+    /// An account that is reached by `settings`, made `now`, with everything else as it usually is: no note, the middle priority and
+    /// weight, schedulable, also where its provider warns, no ceiling, all models, no end, no proxy.
     #[must_use]
     pub fn new(id: AccountId, name: &str, settings: AccountSettings, now: Timestamp) -> Self {
         Self {
@@ -93,9 +118,11 @@ impl Account {
             name: name.to_owned(),
             description: String::new(),
             priority: Priority::DEFAULT,
+            weight: Weight::DEFAULT,
             schedulable: true,
             concurrency_max: None,
             models: ModelMap::default(),
+            stops_at_warning: false,
             expires_at: None,
             proxy: None,
             settings,

@@ -21,12 +21,13 @@ pub mod secret;
 pub mod time;
 pub mod usage;
 pub mod user;
+pub mod window;
 
 pub use access::{
     Access, AccountSettings, AuthScheme, AwsCredential, AzureEndpoint, BedrockAccess, DroidAccess, GeminiAccess,
     HttpEndpoint, OAuthAccess, OAuthGrant,
 };
-pub use account::{Account, ModelMap, Priority};
+pub use account::{Account, ModelMap, Priority, Weight};
 pub use account_group::AccountGroup;
 pub use admin::{Admin, Role};
 pub use api_key::{ApiKey, ClientKind, Expiry, HashScheme, KeyHash, KeyState, Permissions};
@@ -44,3 +45,4 @@ pub use secret::Sealed;
 pub use time::Timestamp;
 pub use usage::{TokenUsage, UsageSource};
 pub use user::{User, UserState};
+pub use window::{UsageWindow, WindowStatus};

@@ -23,6 +23,7 @@ pub mod scan;
 mod skim;
 pub mod sse;
 mod tariff;
+mod windows;
 
 pub use address::client_address;
 pub use answer::{Answer, BodyReading, Ending, Meaning, Reading, UpstreamError, UpstreamErrorKind};
@@ -34,3 +35,4 @@ pub use refusal::{Refusal, Rendered};
 pub use scan::{Edit, EndUser, PathModel, Scan, ScanError, edited, stream_edit};
 pub use skim::TOKENS_MAX;
 pub use tariff::Tariff;
+pub use windows::usage_windows;

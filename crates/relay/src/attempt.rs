@@ -95,6 +95,7 @@ impl OpenAttempt {
 
     /// Notes the head of the upstream's answer.
     pub(crate) fn answered(&mut self, status: u16, headers: &HeaderMap) {
+        self.relay.health.answered(&self.seat, headers, self.relay.clock.now());
         if let Some(owed) = &mut self.owed {
             owed.record.status = Some(status);
             let id = ["request-id", "x-request-id", "x-amzn-requestid", "apim-request-id"]

@@ -6,7 +6,8 @@ use arc_swap::ArcSwap;
 use domain::{Account, AccountId, Platform, Sealed, Timestamp};
 use parking_lot::Mutex;
 use scheduling::{
-    Bound, Demand, Ineligible, Judged, Lineup, Look, Member, NoChoice, eligibility, eligibility::Standing, rests_until,
+    Bound, Demand, Ineligible, Judged, Known, Lineup, Look, Member, NoChoice, TurnClock, eligibility,
+    eligibility::Standing, rests_until,
 };
 use std::{
     collections::{BTreeSet, HashMap},
@@ -45,13 +46,21 @@ pub(crate) enum Stay {
     Leaves(String),
 }
 
+impl Seat {
+    /// Asks something about the account as it stands.
+    fn known<R>(&self, ask: impl FnOnce(Known<'_>) -> R) -> R {
+        let (cooldowns, windows) = (self.standing.cooldowns(), self.standing.windows());
+        ask(Known { account: &self.account, cooldowns: &cooldowns, windows: &windows })
+    }
+}
+
 /// All seats.
 pub(crate) struct Directory {
     store: Store,
     keyring: Arc<Keyring>,
     client: Client,
     hall: ArcSwap<Hall>,
-    uses: AtomicU64,
+    turns: TurnClock,
     /// Grows when an account's state may have become better.
     stirs: Arc<AtomicU64>,
 }
@@ -79,7 +88,7 @@ impl Hall {
         let members = seats.iter().map(|seat| Member {
             platform: seat.account.platform(),
             priority: seat.account.priority,
-            last_used: seat.standing.last_used(),
+            turn: seat.standing.turn(),
         });
         let line = Mutex::new(Queue { lineup: Lineup::new(members), stirs: 0 });
         let places = seats.iter().enumerate().map(|(place, seat)| (seat.account.id.clone(), place)).collect();
@@ -99,12 +108,10 @@ impl Hall {
     /// The place of the first that is sound, without a look at those behind it.
     fn first(&self, lineup: &mut Lineup, demand: &Demand<'_>, now: Timestamp) -> Option<usize> {
         lineup.first(demand.platforms, now, |place| {
-            let Seat { account, standing, .. } = &*self.seats[place];
-            let cooldowns = standing.cooldowns();
-            match eligibility(account, &cooldowns, demand, now) {
+            self.seats[place].known(|known| match eligibility(known, demand, now) {
                 Ok(Standing::Sound) => Look::Fit,
-                _ => rests_until(account, &cooldowns, now).map_or(Look::Unfit, Look::Rests),
-            }
+                _ => rests_until(known, now).map_or(Look::Unfit, Look::Rests),
+            })
         })
     }
 
@@ -116,11 +123,11 @@ impl Hall {
         now: Timestamp,
     ) -> Result<(usize, Standing), NoChoice> {
         let judged = places.clone().map(|place| {
-            let Seat { account, standing, .. } = &*self.seats[place];
+            let seat = &self.seats[place];
             Judged {
-                verdict: eligibility(account, &standing.cooldowns(), demand, now),
-                priority: account.priority,
-                last_used: standing.last_used(),
+                verdict: seat.known(|known| eligibility(known, demand, now)),
+                priority: seat.account.priority,
+                turn: seat.standing.turn(),
             }
         });
         let choice = scheduling::choose(judged, demand.bound)?;
@@ -131,8 +138,8 @@ impl Hall {
 
 impl Directory {
     pub(crate) fn new(store: Store, keyring: Arc<Keyring>, client: Client) -> Self {
-        let (hall, uses, stirs) = (ArcSwap::default(), AtomicU64::new(0), Arc::default());
-        Self { store, keyring, client, hall, uses, stirs }
+        let (hall, turns, stirs) = (ArcSwap::default(), TurnClock::default(), Arc::default());
+        Self { store, keyring, client, hall, turns, stirs }
     }
 
     /// Chooses a seat and marks its use, so that the next request sees it.
@@ -155,14 +162,11 @@ impl Directory {
                 hall.best(members.iter().filter_map(|id| hall.places.get(id).copied()), demand, now)?
             }
         };
-        self.mark_use(&hall.seats[place], &mut line, place);
-        Ok((Arc::clone(&hall.seats[place]), standing))
-    }
-
-    fn mark_use(&self, seat: &Seat, line: &mut Queue, place: usize) {
-        let number = self.uses.fetch_add(1, Ordering::Relaxed) + 1;
-        seat.standing.used(number);
-        line.lineup.used(place, number);
+        let seat = &hall.seats[place];
+        let next = self.turns.chosen(seat.standing.turn(), seat.account.weight);
+        seat.standing.take_turn(next);
+        line.lineup.used(place, next);
+        Ok((Arc::clone(seat), standing))
     }
 
     /// Whether a session that is with account `id` may stay there for `demand`. An account in doubt is left, too, so that what a
@@ -173,10 +177,13 @@ impl Directory {
         let seat = &hall.seats[place];
         // Whether it was tried or has no slot left says something of this request only.
         let lasting = Demand { passed_over: &[], ..*demand };
-        match eligibility(&seat.account, &seat.standing.cooldowns(), &lasting, now) {
+        match seat.known(|known| eligibility(known, &lasting, now)) {
             Ok(Standing::Sound) if demand.passed_over.contains(id) => Stay::Elsewhere,
             Ok(Standing::Sound) => {
-                self.mark_use(seat, &mut hall.line.lock(), place);
+                let mut line = hall.line.lock();
+                let next = self.turns.used(seat.standing.turn(), seat.account.weight);
+                seat.standing.take_turn(next);
+                line.lineup.used(place, next);
                 Stay::Stays(Arc::clone(seat))
             }
             Ok(Standing::Doubtful { until }) => Stay::Leaves(format!("in doubt until {until}")),
@@ -201,6 +208,19 @@ impl Directory {
             seat.standing.take_over(reading, own.collect());
         }
         self.hall.store(Arc::new(Hall::new(seats)));
+        let ids: Vec<_> = self.hall.load().seats.iter().map(|seat| seat.account.id.clone()).collect();
+        self.refresh_windows(&ids, now).await
+    }
+
+    /// Reads the windows of these accounts again.
+    async fn refresh_windows(&self, ids: &[AccountId], now: Timestamp) -> Result<(), StoreError> {
+        let windows = self.store.health.windows(ids, now).await?;
+        let hall = self.hall.load();
+        for (id, window) in &windows {
+            if let Some(seat) = hall.seat(id) {
+                seat.standing.tell_windows(std::slice::from_ref(window));
+            }
+        }
         Ok(())
     }
 
@@ -210,6 +230,7 @@ impl Directory {
         if let Some(seat) = found {
             let reading = seat.standing.begin_reading();
             seat.standing.take_over(reading, self.store.health.of(id, now).await?);
+            self.refresh_windows(std::slice::from_ref(id), now).await?;
         }
         Ok(())
     }

@@ -1,7 +1,9 @@
 //! Tells the store what was learnt about accounts. Off every request's path: requests see the seat, which knows at once.
 
 use crate::{directory::Seat, standing::Standing};
-use domain::{AccountId, Cooldown, CooldownScope, Timestamp};
+use domain::{AccountId, Cooldown, CooldownScope, Platform, Timestamp, UsageWindow};
+use http::HeaderMap;
+use protocol::usage_windows;
 use std::{sync::Arc, time::Duration};
 use store::{Health, StoreError, error::StoreFailure};
 use tokio::sync::mpsc;
@@ -26,6 +28,7 @@ struct Finding {
 enum Found {
     Cooldown(Cooldown),
     Recovered,
+    Windows(Vec<UsageWindow>),
 }
 
 /// Where findings are put.
@@ -66,10 +69,22 @@ impl HealthReports {
         }
     }
 
+    /// A provider answered with `headers`: what they tell of the subscription's windows is kept where it is news.
+    pub(crate) fn answered(&self, seat: &Seat, headers: &HeaderMap, now: Timestamp) {
+        if !matches!(seat.account.platform(), Platform::Claude | Platform::OpenAi) {
+            return;
+        }
+        let texts = headers.iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let windows = usage_windows(texts, now);
+        if seat.standing.tell_windows(&windows) {
+            self.put(seat, Found::Windows(windows));
+        }
+    }
+
     fn put(&self, seat: &Seat, what: Found) {
         let (account, standing) = (seat.account.id.clone(), Arc::clone(&seat.standing));
-        if self.0.try_send(Finding { account, standing, what }).is_err() {
-            seat.standing.written();
+        if let Err(unsent) = self.0.try_send(Finding { account, standing, what }) {
+            unsent.into_inner().written();
             tracing::warn!(
                 "more is learnt about accounts than can be written; other nodes and a restart will not know"
             );
@@ -103,7 +118,7 @@ impl HealthWriter {
                 }
                 tokio::time::sleep(RETRY_AFTER).await;
             }
-            finding.standing.written();
+            finding.written();
             // Notices that came while it was on its way were passed over: what they spoke of is read now.
             let reading = finding.standing.begin_reading();
             if let Ok(stored) = health.of(&finding.account, now()).await {
@@ -113,10 +128,22 @@ impl HealthWriter {
     }
 }
 
+impl Finding {
+    /// It is in the store, or will never be.
+    fn written(&self) {
+        match self.what {
+            Found::Cooldown(_) | Found::Recovered => self.standing.written(),
+            // What was told of windows stands for itself: what is told later takes its place.
+            Found::Windows(_) => {}
+        }
+    }
+}
+
 async fn write(health: &dyn Health, finding: &Finding, now: Timestamp) -> Result<(), StoreError> {
     match &finding.what {
         Found::Cooldown(cooldown) => health.begin(&finding.account, cooldown).await.map(drop),
         Found::Recovered => recovered(health, &finding.account, now).await,
+        Found::Windows(windows) => health.tell_windows(&finding.account, windows).await,
     }
 }
 

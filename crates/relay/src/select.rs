@@ -236,7 +236,7 @@ impl Relay {
 fn note(standing: Option<Standing>, tie: &Tie, bound: Bound<'_>) -> String {
     let how = match standing {
         None => "its session was there before",
-        Some(Standing::Sound) => "first by priority, then by least recent use",
+        Some(Standing::Sound) => "first by priority, then by weight and least recent use",
         Some(Standing::Doubtful { .. }) => "least doubtful: none is sound",
     };
     let among = match bound {

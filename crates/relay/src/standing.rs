@@ -1,8 +1,9 @@
-//! What changes at an account in use: its cooldowns, as requests see them at once. An older reading of the store never undoes what
+//! What changes at an account in use: its cooldowns and windows, as requests see them at once. An older reading of the store never undoes what
 //! was learnt here: while a finding is on its way to the store, and where one came during the reading, the reading is dropped.
 
-use domain::{Cooldown, Timestamp};
+use domain::{Cooldown, Timestamp, UsageWindow};
 use parking_lot::{MappedRwLockReadGuard, RwLock, RwLockReadGuard};
+use scheduling::Turn;
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -12,7 +13,10 @@ use std::sync::{
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
     known: RwLock<Known>,
-    last_used: AtomicU64,
+    /// The windows of its subscription, each as it was told last.
+    windows: RwLock<Vec<UsageWindow>>,
+    /// Its place in the order.
+    turn: RwLock<Turn>,
     /// Grows when an account's state may have become better: whoever rests is looked at again then.
     stirs: Arc<AtomicU64>,
 }
@@ -52,14 +56,42 @@ impl Standing {
         self.cooldowns().iter().any(|cooldown| now < cooldown.until)
     }
 
-    /// A number that grows with each use of any account; 0: never used.
-    pub(crate) fn last_used(&self) -> u64 {
-        self.last_used.load(Ordering::Relaxed)
+    /// The windows, ended ones included. The guard is not to be held for long.
+    pub(crate) fn windows(&self) -> RwLockReadGuard<'_, Vec<UsageWindow>> {
+        self.windows.read()
     }
 
-    /// Notes a use.
-    pub(crate) fn used(&self, number: u64) {
-        self.last_used.store(number, Ordering::Relaxed);
+    /// Takes what was told of windows, here or to another node: of each name what was told last. Says whether any of it is news.
+    pub(crate) fn tell_windows(&self, told: &[UsageWindow]) -> bool {
+        let (mut windows, mut is_news) = (self.windows.write(), false);
+        for later in told {
+            match windows.iter_mut().find(|held| held.name == later.name) {
+                Some(held) if held.told_at > later.told_at => {}
+                Some(held) if !held.differs(later) => held.told_at = later.told_at,
+                Some(held) => {
+                    held.clone_from(later);
+                    is_news = true;
+                }
+                None => {
+                    windows.push(later.clone());
+                    is_news = true;
+                }
+            }
+        }
+        if is_news {
+            self.stirs.fetch_add(1, Ordering::Release);
+        }
+        is_news
+    }
+
+    /// Its place in the order.
+    pub(crate) fn turn(&self) -> Turn {
+        *self.turn.read()
+    }
+
+    /// Gives it its next place.
+    pub(crate) fn take_turn(&self, turn: Turn) {
+        *self.turn.write() = turn;
     }
 
     /// Finds that a cooldown begins, unless one that holds outweighs it; says whether it does. The finding is to be
@@ -206,6 +238,23 @@ mod tests {
         told(1);
         assert!(standing.end_doubts());
         told(1);
+    }
+
+    #[test]
+    fn of_windows_only_news_is_told_on() {
+        let window = |used, told_ms| UsageWindow {
+            name: "five_hour".into(),
+            status: domain::WindowStatus::Allowed,
+            used_permille: Some(used),
+            resets_at: Timestamp::from_ms(90_000),
+            told_at: Timestamp::from_ms(told_ms),
+        };
+        let standing = Standing::default();
+        assert!(standing.tell_windows(&[window(420, 2)]));
+        assert!(!standing.tell_windows(&[window(423, 3)]), "the same percent");
+        assert!(!standing.tell_windows(&[window(100, 1)]), "told before");
+        assert!(standing.tell_windows(&[window(431, 4)]));
+        assert_eq!(*standing.windows(), [window(431, 4)]);
     }
 
     #[test]

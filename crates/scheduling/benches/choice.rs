@@ -7,7 +7,9 @@ use domain::{
     Account, AccountId, AccountSettings, AuthScheme, Cooldown, CooldownCause, CooldownScope, HttpEndpoint, Platform,
     Sealed, Timestamp,
 };
-use scheduling::{Bound, Demand, Lineup, Look, Member, eligibility, eligibility::Standing, rests_until};
+use scheduling::{
+    Bound, Demand, Known, Lineup, Look, Member, Turn, TurnClock, eligibility, eligibility::Standing, rests_until,
+};
 use std::{hint::black_box, time::Instant};
 
 const NOW: Timestamp = Timestamp::from_ms(1_000_000);
@@ -26,7 +28,7 @@ fn per_choice(count: u64, ready_of_ten: u64) -> f64 {
     let mut lineup = Lineup::new(seats.iter().map(|(account, _)| Member {
         platform: account.platform(),
         priority: account.priority,
-        last_used: 0,
+        turn: Turn::default(),
     }));
     let demand = Demand {
         platforms: &[Platform::ClaudeConsole, Platform::Ccr],
@@ -35,16 +37,20 @@ fn per_choice(count: u64, ready_of_ten: u64) -> f64 {
         bound: Bound::Free,
         passed_over: &[],
     };
+    let (clock, mut turns) = (TurnClock::default(), vec![Turn::default(); seats.len()]);
     let began = Instant::now();
-    for number in 1..=CHOICES {
+    for _ in 0..CHOICES {
         let chosen = lineup.first(demand.platforms, NOW, |index| {
             let (account, cooldowns) = &seats[index];
-            match eligibility(account, cooldowns, &demand, NOW) {
+            let known = Known { account, cooldowns, windows: &[] };
+            match eligibility(known, &demand, NOW) {
                 Ok(Standing::Sound) => Look::Fit,
-                _ => rests_until(account, cooldowns, NOW).map_or(Look::Unfit, Look::Rests),
+                _ => rests_until(known, NOW).map_or(Look::Unfit, Look::Rests),
             }
         });
-        lineup.used(black_box(chosen.expect("one is ready")), number);
+        let chosen = black_box(chosen.expect("one is ready"));
+        turns[chosen] = clock.chosen(turns[chosen], seats[chosen].0.weight);
+        lineup.used(chosen, turns[chosen]);
     }
     began.elapsed().as_nanos() as f64 / CHOICES as f64
 }

@@ -1,6 +1,9 @@
-//! The order among eligible accounts: sound before doubtful, then priority, then who was used least recently.
+//! The order among eligible accounts: sound before doubtful, then priority, then whose turn by weight comes first.
 
-use crate::eligibility::{Bound, Ineligible, Standing};
+use crate::{
+    eligibility::{Bound, Ineligible, Standing},
+    turn::Turn,
+};
 use domain::{Priority, Timestamp};
 use std::{collections::BTreeMap, fmt};
 
@@ -11,8 +14,8 @@ pub struct Judged {
     pub verdict: Result<Standing, Ineligible>,
     /// Lower is chosen first.
     pub priority: Priority,
-    /// A number that grows with each use of any account; 0: never used.
-    pub last_used: u64,
+    /// Its place in the order of its priority.
+    pub turn: Turn,
 }
 
 /// The account to use.
@@ -31,7 +34,7 @@ pub struct NoChoice {
     pub among: Among,
     /// Accounts by reason.
     pub reasons: BTreeMap<Reason, usize>,
-    /// When the first cooldown ends.
+    /// When the first of them may serve again.
     pub retry_at: Option<Timestamp>,
 }
 
@@ -62,6 +65,8 @@ pub enum Reason {
     PassedOver,
     /// See [`Ineligible::CoolingDown`].
     CoolingDown(domain::CooldownCause),
+    /// See [`Ineligible::Warned`].
+    Warned,
 }
 
 /// Chooses among `candidates`, who are those that `bound` lets serve. Of two that stand alike in all, the earlier one is chosen.
@@ -75,7 +80,7 @@ pub fn choose(candidates: impl Iterator<Item = Judged>, bound: Bound<'_>) -> Res
     for (index, candidate) in candidates.enumerate() {
         match candidate.verdict {
             Ok(standing) => {
-                let rank = (standing, candidate.priority, candidate.last_used);
+                let rank = (standing, candidate.priority, candidate.turn);
                 if best.is_none_or(|(best_rank, _)| rank < best_rank) {
                     best = Some((rank, index));
                 }
@@ -96,8 +101,12 @@ impl NoChoice {
             Ineligible::SignInNeeded => Reason::SignInNeeded,
             Ineligible::PassedOver => Reason::PassedOver,
             Ineligible::CoolingDown { cause, until } => {
-                self.retry_at = Some(self.retry_at.map_or(until, |at| at.min(until)));
+                self.retry_from(until);
                 Reason::CoolingDown(cause)
+            }
+            Ineligible::Warned { until } => {
+                self.retry_from(until);
+                Reason::Warned
             }
         };
         *self.reasons.entry(reason).or_default() += 1;
@@ -105,6 +114,10 @@ impl NoChoice {
 }
 
 impl NoChoice {
+    fn retry_from(&mut self, until: Timestamp) {
+        self.retry_at = Some(self.retry_at.map_or(until, |at| at.min(until)));
+    }
+
     /// Whether an account was passed over: its slots may come free at any moment.
     #[must_use]
     pub fn has_busy(&self) -> bool {
@@ -154,6 +167,7 @@ impl fmt::Display for Reason {
             Self::SignInNeeded => f.write_str("in need of a sign-in"),
             Self::PassedOver => f.write_str("tried or busy"),
             Self::CoolingDown(cause) => write!(f, "cooling down ({cause})"),
+            Self::Warned => f.write_str("stopped at a warning"),
         }
     }
 }
@@ -161,11 +175,13 @@ impl fmt::Display for Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::eligibility::{Demand, eligibility};
+    use crate::eligibility::{Demand, Known, eligibility};
+    use crate::rests_until;
     use domain::{
         Account, AccountId, AccountSettings, AuthScheme, Cooldown, CooldownCause, CooldownScope, HttpEndpoint,
-        ModelMap, OAuthAccess, OAuthGrant, Platform, Priority, Sealed,
+        ModelMap, OAuthAccess, OAuthGrant, Platform, Priority, Sealed, UsageWindow, WindowStatus,
     };
+    use std::slice;
 
     const NOW: Timestamp = Timestamp::from_ms(1_000_000);
 
@@ -197,9 +213,9 @@ mod tests {
 
     fn pick(seats: &[(Account, Vec<Cooldown>, u64)], demand: &Demand<'_>) -> Result<String, NoChoice> {
         let candidates = seats.iter().map(|(account, cooldowns, last_used)| Judged {
-            verdict: eligibility(account, cooldowns, demand, NOW),
+            verdict: eligibility(Known { account, cooldowns, windows: &[] }, demand, NOW),
             priority: account.priority,
-            last_used: *last_used,
+            turn: Turn { time: 0, last_used: *last_used },
         });
         choose(candidates, demand.bound).map(|choice| seats[choice.index].0.id.to_string())
     }
@@ -280,6 +296,35 @@ mod tests {
         assert_eq!(none.to_string(), "1 without this model, 1 paused, 1 with an ended subscription");
         let elsewhere = Demand { platforms: &[Platform::Ccr], ..demand(&[]) };
         assert_eq!(pick(&seats, &elsewhere).expect_err("none").to_string(), "no account is configured for it");
+    }
+
+    #[test]
+    fn an_account_that_stops_at_a_warning_waits_for_its_window() {
+        let window = |name: &str, resets_ms| UsageWindow {
+            name: name.into(),
+            status: WindowStatus::AllowedWarning,
+            used_permille: Some(950),
+            resets_at: Timestamp::from_ms(resets_ms),
+            told_at: NOW,
+        };
+        let verdict = |stops_at_warning, windows: &[UsageWindow]| {
+            let account = Account { stops_at_warning, ..account("a", 1) };
+            let known = Known { account: &account, cooldowns: &[], windows };
+            (eligibility(known, &demand(&[]), NOW), rests_until(known, NOW))
+        };
+        let [five_hour, opus, sonnet] =
+            [("five_hour", 2_000_000), ("seven_day_opus", 3_000_000), ("seven_day_sonnet", 4_000_000)]
+                .map(|(name, resets_ms)| window(name, resets_ms));
+        let warned = |ms| Err(Ineligible::Warned { until: Timestamp::from_ms(ms) });
+        assert_eq!(verdict(false, slice::from_ref(&five_hour)), (Ok(Standing::Sound), None), "it goes on all the same");
+        assert_eq!(
+            verdict(true, slice::from_ref(&five_hour)),
+            (warned(2_000_000), Some(Timestamp::from_ms(2_000_000)))
+        );
+        assert_eq!(verdict(true, &[five_hour, opus.clone()]).0, warned(3_000_000), "until both begin anew");
+        assert_eq!(verdict(true, &[opus]), (warned(3_000_000), None), "other families are served");
+        assert_eq!(verdict(true, &[sonnet]), (Ok(Standing::Sound), None));
+        assert_eq!(verdict(true, &[window("five_hour", 1_000_000)]), (Ok(Standing::Sound), None), "it has begun anew");
     }
 
     #[test]

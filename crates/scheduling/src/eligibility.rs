@@ -1,6 +1,6 @@
 //! Whether an account may serve a request now. Every path that looks for an account asks here and nowhere else.
 
-use domain::{Account, AccountId, Cooldown, CooldownCause, CooldownScope, Platform, Timestamp};
+use domain::{Account, AccountId, Cooldown, CooldownCause, CooldownScope, Platform, Timestamp, UsageWindow};
 use std::{collections::BTreeSet, fmt};
 
 /// Which accounts alone serve a key.
@@ -29,6 +29,17 @@ pub struct Demand<'a> {
     pub passed_over: &'a [AccountId],
 }
 
+/// An account, with what is known of it beside its record.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// Its record.
+    pub account: &'a Account,
+    /// What it cools down from; ended ones may be among them.
+    pub cooldowns: &'a [Cooldown],
+    /// The windows of its subscription; ended ones may be among them.
+    pub windows: &'a [UsageWindow],
+}
+
 /// Why an account may not serve a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Ineligible {
@@ -53,6 +64,11 @@ pub enum Ineligible {
         /// Until when.
         until: Timestamp,
     },
+    /// Its provider warns of the end of a window, and it stops at that.
+    Warned {
+        /// When the window begins anew.
+        until: Timestamp,
+    },
 }
 
 /// How well an eligible account stands.
@@ -67,7 +83,7 @@ pub enum Standing {
     },
 }
 
-/// Whether `account` with its `cooldowns` may serve `demand` at `now`.
+/// Whether an account may serve `demand` at `now`.
 ///
 /// A cooldown that the provider asked for, or that a refused credential caused, excludes until it ends. One that only
 /// guesses (5xx, overload, no connection, time-out) makes the account doubtful, so that a team's only account is not
@@ -76,12 +92,8 @@ pub enum Standing {
 /// # Errors
 ///
 /// When it may not: the first reason, permanent ones first.
-pub fn eligibility(
-    account: &Account,
-    cooldowns: &[Cooldown],
-    demand: &Demand<'_>,
-    now: Timestamp,
-) -> Result<Standing, Ineligible> {
+pub fn eligibility(known: Known<'_>, demand: &Demand<'_>, now: Timestamp) -> Result<Standing, Ineligible> {
+    let Known { account, cooldowns, .. } = known;
     if !demand.platforms.contains(&account.platform()) {
         return Err(Ineligible::OtherPlatform);
     }
@@ -103,18 +115,30 @@ pub fn eligibility(
     if demand.passed_over.contains(&account.id) {
         return Err(Ineligible::PassedOver);
     }
-    standing(cooldowns, demand, now)
+    let standing = standing(cooldowns, demand, now)?;
+    match warned_until(known, demand.family, now) {
+        Some(until) => Err(Ineligible::Warned { until }),
+        None => Ok(standing),
+    }
 }
 
-/// Until when `account` with its `cooldowns` serves nobody as if nothing spoke against it, whatever is asked; none: it does not rest
-/// at `now`. What ends by a change of its record alone ends in the far future.
+/// When the last window begins anew of which the account's provider warns, for models of `family`; none where it goes on all the same.
+fn warned_until(Known { account, windows, .. }: Known<'_>, family: Option<&str>, now: Timestamp) -> Option<Timestamp> {
+    let warning = windows.iter().filter(|window| account.stops_at_warning && window.warns(family, now));
+    warning.map(|window| window.resets_at).max()
+}
+
+/// Until when an account serves nobody as if nothing spoke against it, whatever is asked; none: it does not rest at `now`. What ends
+/// by a change of its record alone ends in the far future.
 #[must_use]
-pub fn rests_until(account: &Account, cooldowns: &[Cooldown], now: Timestamp) -> Option<Timestamp> {
+pub fn rests_until(known: Known<'_>, now: Timestamp) -> Option<Timestamp> {
+    let Known { account, cooldowns, .. } = known;
     if !account.schedulable || account.expires_at.is_some_and(|end| end <= now) {
         return Some(Timestamp::from_ms(i64::MAX));
     }
     let whole = cooldowns.iter().filter(|cooldown| cooldown.scope == CooldownScope::Account);
-    whole.map(|cooldown| cooldown.until).find(|until| now < *until)
+    let rests = whole.map(|cooldown| cooldown.until).find(|until| now < *until);
+    rests.or_else(|| warned_until(known, None, now))
 }
 
 impl Bound<'_> {
@@ -151,6 +175,7 @@ impl fmt::Display for Ineligible {
             Self::SignInNeeded => f.write_str("needs a sign-in"),
             Self::PassedOver => f.write_str("tried already or busy"),
             Self::CoolingDown { cause, until } => write!(f, "cooling down ({cause}) until {until}"),
+            Self::Warned { until } => write!(f, "stopped at its provider's warning until {until}"),
         }
     }
 }

@@ -5,9 +5,11 @@ pub mod cooldown;
 pub mod eligibility;
 pub mod family;
 pub mod lineup;
+pub mod turn;
 
 pub use choice::{Among, Choice, Judged, NoChoice, choose};
 pub use cooldown::{CooldownRules, Failure, ProviderReset, cooldown_after};
-pub use eligibility::{Bound, Demand, Ineligible, eligibility, rests_until};
+pub use eligibility::{Bound, Demand, Ineligible, Known, eligibility, rests_until};
 pub use family::model_family;
 pub use lineup::{Lineup, Look, Member};
+pub use turn::{Turn, TurnClock};

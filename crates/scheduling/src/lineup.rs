@@ -4,21 +4,22 @@
 //! Who is found resting (it cools down as a whole, is paused or has ended) is put aside until its rest may be over, so that it is
 //! not looked at by each request.
 
+use crate::turn::Turn;
 use domain::{Platform, Priority, Timestamp};
 use std::{collections::BTreeSet, iter::Peekable};
 
-/// Where an account stands: its priority, and its last use as a number that grows with each use of any.
+/// Where an account stands in its lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Turn {
+struct Spot {
     priority: Priority,
-    last_used: u64,
+    turn: Turn,
     index: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     lane: usize,
-    turn: Turn,
+    spot: Spot,
     /// Until when it rests; none: it is in its lane.
     rests_until: Option<Timestamp>,
 }
@@ -30,8 +31,8 @@ pub struct Member {
     pub platform: Platform,
     /// Lower is chosen first.
     pub priority: Priority,
-    /// A number that grows with each use of any account; 0: never used.
-    pub last_used: u64,
+    /// Its place in the order of its priority.
+    pub turn: Turn,
 }
 
 /// What a look at an account finds.
@@ -48,7 +49,7 @@ pub enum Look {
 /// The accounts, known by their places in the list that it was made from.
 #[derive(Debug, Default)]
 pub struct Lineup {
-    lanes: Vec<(Platform, BTreeSet<Turn>)>,
+    lanes: Vec<(Platform, BTreeSet<Spot>)>,
     entries: Vec<Entry>,
     resting: BTreeSet<(Timestamp, usize)>,
 }
@@ -63,9 +64,9 @@ impl Lineup {
                     lineup.lanes.push((member.platform, BTreeSet::new()));
                     lineup.lanes.len() - 1
                 });
-            let turn = Turn { priority: member.priority, last_used: member.last_used, index };
-            lineup.entries.push(Entry { lane, turn, rests_until: None });
-            lineup.lanes[lane].1.insert(turn);
+            let spot = Spot { priority: member.priority, turn: member.turn, index };
+            lineup.entries.push(Entry { lane, spot, rests_until: None });
+            lineup.lanes[lane].1.insert(spot);
         }
         lineup
     }
@@ -82,7 +83,7 @@ impl Lineup {
         let mut rested = Vec::new();
         let mut lanes: Vec<_> = self.lanes.iter().filter(|(platform, _)| platforms.contains(platform)).collect();
         let found = in_order(lanes.iter_mut().map(|(_, lane)| lane.iter().peekable()).collect())
-            .map(|turn| turn.index)
+            .map(|spot| spot.index)
             .find(|index| match look(*index) {
                 Look::Fit => true,
                 Look::Unfit => false,
@@ -97,16 +98,16 @@ impl Lineup {
         found
     }
 
-    /// Marks a use: `number` grows with each use of any account.
-    pub fn used(&mut self, index: usize, number: u64) {
+    /// Gives an account its next turn.
+    pub fn used(&mut self, index: usize, turn: Turn) {
         let Some(entry) = self.entries.get_mut(index) else { return };
-        let before = entry.turn;
-        entry.turn.last_used = number;
-        let (lane, turn) = (entry.lane, entry.turn);
+        let before = entry.spot;
+        entry.spot.turn = turn;
+        let (lane, spot) = (entry.lane, entry.spot);
         if entry.rests_until.is_none() {
             let lane = &mut self.lanes[lane].1;
             lane.remove(&before);
-            lane.insert(turn);
+            lane.insert(spot);
         }
     }
 
@@ -127,22 +128,22 @@ impl Lineup {
     fn wake(&mut self, index: usize) {
         let entry = &mut self.entries[index];
         entry.rests_until = None;
-        self.lanes[entry.lane].1.insert(entry.turn);
+        self.lanes[entry.lane].1.insert(entry.spot);
     }
 
     fn rest(&mut self, index: usize, until: Timestamp) {
         let entry = &mut self.entries[index];
         entry.rests_until = Some(until);
-        self.lanes[entry.lane].1.remove(&entry.turn);
+        self.lanes[entry.lane].1.remove(&entry.spot);
         self.resting.insert((until, index));
     }
 }
 
-/// The turns of several lanes, each in order, in one order.
-fn in_order<'a, I: Iterator<Item = &'a Turn>>(mut lanes: Vec<Peekable<I>>) -> impl Iterator<Item = &'a Turn> {
+/// The spots of several lanes, each in order, in one order.
+fn in_order<'a, I: Iterator<Item = &'a Spot>>(mut lanes: Vec<Peekable<I>>) -> impl Iterator<Item = &'a Spot> {
     std::iter::from_fn(move || {
-        let next = lanes.iter_mut().filter_map(|lane| lane.peek().copied().map(|turn| (turn, lane)));
-        next.min_by_key(|(turn, _)| **turn)?.1.next()
+        let next = lanes.iter_mut().filter_map(|lane| lane.peek().copied().map(|spot| (spot, lane)));
+        next.min_by_key(|(spot, _)| **spot)?.1.next()
     })
 }
 
@@ -157,8 +158,12 @@ mod tests {
         Lineup::new(members.iter().map(|(platform, priority)| Member {
             platform: *platform,
             priority: Priority::new(*priority).expect("1 to 100"),
-            last_used: 0,
+            turn: Turn::default(),
         }))
+    }
+
+    fn turn(number: u64) -> Turn {
+        Turn { time: number, last_used: number }
     }
 
     /// The next so many choices, each used.
@@ -166,7 +171,7 @@ mod tests {
         let mut chosen = Vec::new();
         for number in 1..=count {
             let index = lineup.first(platforms, NOW, |_| Look::Fit).expect("one is fit");
-            lineup.used(index, number);
+            lineup.used(index, turn(number));
             chosen.push(index);
         }
         chosen
@@ -202,7 +207,7 @@ mod tests {
                 if index < 990 { Look::Rests(until) } else { Look::Fit }
             });
             number += 1;
-            lined.used(found.expect("ten are fit"), number);
+            lined.used(found.expect("ten are fit"), turn(number));
             std::mem::take(&mut looks)
         };
         assert_eq!(choose(&mut lined, NOW), 991, "who rests is seen once");
@@ -222,10 +227,10 @@ mod tests {
             lined.first(BOTH, now, |index| if index == 0 && now < until { Look::Rests(until) } else { Look::Fit })
         };
         assert_eq!(first(&mut lined, NOW), Some(1));
-        lined.used(0, 1);
-        lined.used(1, 2);
+        lined.used(0, turn(1));
+        lined.used(1, turn(2));
         assert_eq!(first(&mut lined, until), Some(2));
-        lined.used(2, 3);
+        lined.used(2, turn(3));
         assert_eq!(first(&mut lined, until), Some(0));
     }
 }

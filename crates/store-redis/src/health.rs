@@ -1,4 +1,4 @@
-//! Cooldowns: a hash per account, by scope, and one sorted set of all by their end.
+//! Cooldowns and windows. Cooldowns: a hash per account, by scope, and one sorted set of all by their end.
 //!
 //! Which of two cooldowns holds is decided here, not in a script: what was read is compared when it is replaced. The sorted set is
 //! written first, in another slot; who walks it looks at the account's own hash.
@@ -11,7 +11,7 @@ use crate::{
     locks::millis,
 };
 use async_trait::async_trait;
-use domain::{AccountId, Cooldown, CooldownCause, CooldownScope, Timestamp};
+use domain::{AccountId, Cooldown, CooldownCause, CooldownScope, Timestamp, UsageWindow, WindowStatus};
 use redis::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,6 +20,7 @@ use std::{
 use store::{Family, Health, Notice, StoreError, error::StoreFailure};
 
 static SET: Script = Script::new(include_str!("../scripts/cooldown_set.lua"));
+static TELL: Script = Script::new(include_str!("../scripts/window_tell.lua"));
 static END: Script = Script::memoized(include_str!("../scripts/cooldown_end.lua"));
 
 /// How long a cooldown that has ended waits to be swept before the servers remove it themselves.
@@ -39,6 +40,10 @@ pub(crate) struct RedisHealth {
 impl RedisHealth {
     fn keys(&self, account: &str) -> [String; 2] {
         [Family::RateLimitState, Family::Overload].map(|family| self.engine.names().key(family, &[account]))
+    }
+
+    fn windows_of(&self, account: &AccountId) -> String {
+        self.engine.names().key(Family::SessionWindow, &[account.as_str()])
     }
 
     fn all_ends(&self) -> String {
@@ -146,6 +151,39 @@ impl Health for RedisHealth {
         Ok(all)
     }
 
+    async fn tell_windows(&self, account: &AccountId, windows: &[UsageWindow]) -> Result<(), StoreError> {
+        let lasts = windows.iter().map(|window| window.resets_at.since(window.told_at)).max().unwrap_or_default();
+        let message = self.announcer.message(&Self::notice(account));
+        let call = TELL.on([self.windows_of(account)]).arg(millis(lasts + BACKSTOP));
+        let call = call.arg(self.announcer.channel()).arg(message);
+        let call = windows
+            .iter()
+            .fold(call, |call, window| call.arg(&*window.name).arg(window.told_at.as_ms()).arg(window_to_text(window)));
+        let told = self.engine.ask::<Value>("tell of windows", call).await.map(drop);
+        if told.as_ref().map_or_else(|error| error.kind == StoreFailure::Unavailable, |()| true) {
+            self.announcer.tell_own(Self::notice(account));
+        }
+        told
+    }
+
+    async fn windows(
+        &self,
+        accounts: &[AccountId],
+        now: Timestamp,
+    ) -> Result<Vec<(AccountId, UsageWindow)>, StoreError> {
+        let operation = "read windows";
+        let calls = accounts.iter().map(|account| Call::command("HGETALL").arg(self.windows_of(account)));
+        let replies = self.engine.all(Lane::Bulk, operation, calls.collect()).await?;
+        let mut windows = Vec::new();
+        for (account, reply) in accounts.iter().zip(replies) {
+            let fields: BTreeMap<String, String> = parsed(operation, reply)?;
+            let own = fields.into_iter().filter_map(|(name, text)| window_from_text(&name, &text));
+            let own = own.filter(|window| now < window.resets_at);
+            windows.extend(own.map(|window| (account.clone(), window)));
+        }
+        Ok(windows)
+    }
+
     async fn sweep(&self, now: Timestamp, limit: usize) -> Result<u64, StoreError> {
         let operation = "remove ended cooldowns";
         let over = Call::command("ZRANGE").arg(self.all_ends()).arg("-inf").arg(now.as_ms());
@@ -195,6 +233,22 @@ fn from_text(scope: &CooldownScope, text: &str) -> Option<Cooldown> {
     let since = Timestamp::from_ms(parts.next()?.parse().ok()?);
     let status = parts.next()?.parse().ok();
     Some(Cooldown { scope: scope.clone(), cause, since, until, source: parts.next()?.into(), status })
+}
+
+/// A window for people and scripts to read: when it was told first, which decides between two.
+fn window_to_text(window: &UsageWindow) -> String {
+    let UsageWindow { name: _, status, used_permille, resets_at, told_at } = window;
+    let used = used_permille.map(|used| used.to_string()).unwrap_or_default();
+    format!("{}|{status}|{used}|{}", told_at.as_ms(), resets_at.as_ms())
+}
+
+fn window_from_text(name: &str, text: &str) -> Option<UsageWindow> {
+    let mut parts = text.splitn(4, '|');
+    let told_at = Timestamp::from_ms(parts.next()?.parse().ok()?);
+    let status = WindowStatus::parse(parts.next()?)?;
+    let used_permille = parts.next()?.parse().ok();
+    let resets_at = Timestamp::from_ms(parts.next()?.parse().ok()?);
+    Some(UsageWindow { name: name.into(), status, used_permille, resets_at, told_at })
 }
 
 #[cfg(test)]

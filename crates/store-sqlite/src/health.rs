@@ -1,4 +1,4 @@
-//! Cooldowns in `rate_limit_state`.
+//! Cooldowns in `rate_limit_state`, windows in `session_window`.
 
 use crate::{
     error::failed,
@@ -6,7 +6,7 @@ use crate::{
     sql::{row_limit, rows, run},
 };
 use async_trait::async_trait;
-use domain::{AccountId, Cooldown, CooldownCause, CooldownScope, Timestamp};
+use domain::{AccountId, Cooldown, CooldownCause, CooldownScope, Timestamp, UsageWindow, WindowStatus};
 use rusqlite::{Connection, Row, params};
 use store::{Health, Notice, StoreError, error::StoreFailure};
 
@@ -21,6 +21,17 @@ const BEGIN: &str = "INSERT INTO rate_limit_state (account_id, scope, cause, sin
 
 const SWEEP: &str = "DELETE FROM rate_limit_state WHERE (account_id, scope) IN
     (SELECT account_id, scope FROM rate_limit_state WHERE until <= ?1 ORDER BY until, account_id, scope LIMIT ?2)";
+
+const TELL: &str = "INSERT INTO session_window (account_id, name, status, used_permille, resets_at, told_at)
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+    ON CONFLICT (account_id, name) DO UPDATE SET status = excluded.status, used_permille = excluded.used_permille,
+        resets_at = excluded.resets_at, told_at = excluded.told_at WHERE told_at <= excluded.told_at";
+
+const WINDOWS: &str = "SELECT name, status, used_permille, resets_at, told_at FROM session_window
+    WHERE account_id = ?1 AND resets_at > ?2 ORDER BY name";
+
+const SWEEP_WINDOWS: &str = "DELETE FROM session_window WHERE (account_id, name) IN
+    (SELECT account_id, name FROM session_window WHERE resets_at <= ?1 LIMIT ?2)";
 
 #[async_trait]
 impl Health for SqliteHealth {
@@ -69,10 +80,51 @@ impl Health for SqliteHealth {
         read.await
     }
 
+    async fn tell_windows(&self, account: &AccountId, windows: &[UsageWindow]) -> Result<(), StoreError> {
+        let (account, windows) = (account.clone(), windows.to_vec());
+        let write = self.0.writer.write(move |unit| {
+            for window in &windows {
+                let values = params![
+                    account.as_str(),
+                    &*window.name,
+                    window.status.as_str(),
+                    window.used_permille,
+                    window.resets_at.as_ms(),
+                    window.told_at.as_ms(),
+                ];
+                run(unit.connection, "tell of a window", TELL, values)?;
+            }
+            unit.announce(Notice::Health { account });
+            Ok(())
+        });
+        write.await
+    }
+
+    async fn windows(
+        &self,
+        accounts: &[AccountId],
+        now: Timestamp,
+    ) -> Result<Vec<(AccountId, UsageWindow)>, StoreError> {
+        let accounts = accounts.to_vec();
+        let read = self.0.readers.read(move |connection| {
+            let mut windows = Vec::new();
+            for account in accounts {
+                let values = params![account.as_str(), now.as_ms()];
+                let own = rows(connection, "read windows", WINDOWS, values, |row| window(&account, row))?;
+                windows.extend(own.into_iter().map(|window| (account.clone(), window)));
+            }
+            Ok(windows)
+        });
+        read.await
+    }
+
     async fn sweep(&self, now: Timestamp, limit: usize) -> Result<u64, StoreError> {
         let write = self.0.writer.write(move |unit| {
             let values = params![now.as_ms(), row_limit(limit)];
-            run(unit.connection, "sweep cooldowns", SWEEP, values).map(|count| count as u64)
+            let windows = run(unit.connection, "sweep windows", SWEEP_WINDOWS, values)?;
+            let values = params![now.as_ms(), row_limit(limit - windows)];
+            let cooldowns = run(unit.connection, "sweep cooldowns", SWEEP, values)?;
+            Ok((windows + cooldowns) as u64)
         });
         write.await
     }
@@ -119,4 +171,17 @@ fn cooldown(row: &Row<'_>) -> Result<(AccountId, Cooldown), StoreError> {
         status: row.get(6).map_err(failed("read a cooldown"))?,
     };
     Ok((AccountId::parse(&account).map_err(|_| damaged())?, cooldown))
+}
+
+fn window(account: &AccountId, row: &Row<'_>) -> Result<UsageWindow, StoreError> {
+    let text = |column: usize| row.get::<_, String>(column).map_err(failed("read a window"));
+    let instant = |column: usize| row.get(column).map(Timestamp::from_ms).map_err(failed("read a window"));
+    let damaged = || StoreError::new(format!("read session_window:{{{account}}}"), StoreFailure::Damaged);
+    Ok(UsageWindow {
+        name: text(0)?.into(),
+        status: WindowStatus::parse(&text(1)?).ok_or_else(damaged)?,
+        used_permille: row.get(2).map_err(failed("read a window"))?,
+        resets_at: instant(3)?,
+        told_at: instant(4)?,
+    })
 }

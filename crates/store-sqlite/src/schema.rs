@@ -24,6 +24,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration(include_str!("../migrations/0003.sql")),
     Migration(include_str!("../migrations/0004.sql")),
     Migration(include_str!("../migrations/0005.sql")),
+    Migration(include_str!("../migrations/0006.sql")),
 ];
 
 /// Pages copied at once: nothing else uses the file yet.

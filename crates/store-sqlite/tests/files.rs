@@ -17,7 +17,6 @@ use tokio::{sync::watch, task::JoinSet};
 
 /// Families without a table: those that live in the process, and those whose fields the keyspace table does not list yet.
 const WITHOUT_TABLE: &[Family] = &[
-    Family::SessionWindow,
     Family::RateLimit,
     Family::Concurrency,
     Family::ConcurrencyKey,

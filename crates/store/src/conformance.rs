@@ -157,6 +157,8 @@ macro_rules! conformance_suite {
             each_change_of_cooldowns_is_announced
             cooldowns_survive_a_restart
             a_sweep_removes_ended_cooldowns_up_to_its_limit
+            of_each_window_what_was_told_last_is_kept
+            windows_are_announced_and_survive_a_restart
         }
         $crate::conformance_suite! { @port $fixture, sessions:
             a_session_is_found_until_it_ends

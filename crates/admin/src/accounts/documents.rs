@@ -17,7 +17,7 @@ use crate::{
     texts,
     wire::{AccessWord, AuthWord, ClearText, ClearTexts, Instant, ModelsWord, Patch, PlatformWord},
 };
-use domain::{Access, Account, AccountId, ModelMap, Platform, Priority, Timestamp};
+use domain::{Access, Account, AccountId, ModelMap, Platform, Priority, Timestamp, Weight};
 use serde::Deserialize;
 use std::{borrow::Cow, num::NonZeroU32};
 use utoipa::{
@@ -45,6 +45,14 @@ pub(crate) struct AccountDocument {
     #[serde(default)]
     #[schema(value_type = Option<u8>, minimum = 1, maximum = 100)]
     priority: Patch<u8>,
+    /// Its share of the requests among accounts of its priority: one of 20 is chosen twice as often as one of 10. `null`: 10.
+    #[serde(default)]
+    #[schema(value_type = Option<u8>, minimum = 1, maximum = 100)]
+    weight: Patch<u8>,
+    /// Whether it is left alone while its provider warns that a window of its subscription is nearly used up; `null`: it goes on.
+    #[serde(default)]
+    #[schema(value_type = Option<bool>)]
+    stops_at_warning: Patch<bool>,
     /// Whether requests may be sent to it; `null`: they may.
     #[serde(default)]
     #[schema(value_type = Option<bool>)]
@@ -156,9 +164,11 @@ impl NewAccount {
             name: String::new(),
             description: String::new(),
             priority: Priority::DEFAULT,
+            weight: Weight::DEFAULT,
             schedulable: true,
             concurrency_max: None,
             models: ModelMap::default(),
+            stops_at_warning: false,
             expires_at: None,
             proxy: None,
             created_at: now,
@@ -246,6 +256,12 @@ impl AccountDocument {
         if let Some(value) = self.priority.or_cleared(Priority::DEFAULT.get()) {
             account.priority = priority(value, faults);
         }
+        if let Some(value) = self.weight.or_cleared(Weight::DEFAULT.get()) {
+            account.weight = weight(value, faults);
+        }
+        if let Some(stops) = self.stops_at_warning.or_cleared(false) {
+            account.stops_at_warning = stops;
+        }
         if let Some(schedulable) = self.schedulable.or_cleared(true) {
             account.schedulable = schedulable;
         }
@@ -264,6 +280,13 @@ fn priority(value: u8, faults: &mut Faults) -> Priority {
     Priority::new(value).unwrap_or_else(|| {
         faults.add("priority", "is out of range; write a number from 1 to 100");
         Priority::DEFAULT
+    })
+}
+
+fn weight(value: u8, faults: &mut Faults) -> Weight {
+    Weight::new(value).unwrap_or_else(|| {
+        faults.add("weight", "is out of range; write a number from 1 to 100");
+        Weight::DEFAULT
     })
 }
 

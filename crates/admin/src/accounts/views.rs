@@ -1,10 +1,10 @@
 //! An account as it is shown: without its credential, with the state that it is in.
 
-use super::{credential, proxy::ProxyView, spelling};
-use crate::wire::{AccessWord, AuthWord, CauseWord, Instant, ModelsWord, PlatformWord};
+use super::{credential, health::Health, proxy::ProxyView, spelling};
+use crate::wire::{AccessWord, AuthWord, CauseWord, Instant, ModelsWord, PlatformWord, WindowStatusWord};
 use domain::{
     Account, AccountSettings, AwsCredential, BedrockAccess, Cooldown, CooldownScope, DroidAccess, GeminiAccess,
-    OAuthGrant, Timestamp,
+    OAuthGrant, Timestamp, UsageWindow,
 };
 use serde::Serialize;
 use std::{borrow::Cow, num::NonZeroU32};
@@ -50,16 +50,39 @@ pub(crate) struct AccountView {
     secrets: Vec<&'static str>,
     /// The lowest is chosen first.
     priority: u8,
+    /// Its share of the requests among accounts of its priority.
+    weight: u8,
     /// Whether requests may be sent to it: the administrator's switch.
     schedulable: bool,
     /// Requests at once; null: no ceiling.
     concurrency_max: Option<u32>,
     models: ModelsWord,
+    /// Whether it is left alone while its provider warns that a window of its subscription is nearly used up.
+    stops_at_warning: bool,
     /// When the subscription behind it ends.
     expires_at: Option<Instant>,
     created_at: Instant,
     updated_at: Instant,
     state: AccountStateView,
+    /// The windows over which its provider meters its subscription, as far as it has told of them.
+    usage_windows: Vec<UsageWindowView>,
+}
+
+/// A span over which a provider meters a subscription, as it last told.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = UsageWindow)]
+struct UsageWindowView {
+    /// `five_hour`, `seven_day`, that of one family of models (`seven_day_opus`), or the provider's own word.
+    #[schema(pattern = "^[a-z0-9_]{1,48}$")]
+    name: String,
+    status: WindowStatusWord,
+    /// How much of it is used, in percent with one digit behind the point; above 100 where it was overdrawn. Null: it does not say.
+    #[schema(minimum = 0)]
+    used_percent: Option<f64>,
+    /// When it begins anew.
+    resets_at: Instant,
+    /// When this was told.
+    told_at: Instant,
 }
 
 /// Who is signed in over OAuth, and for what.
@@ -141,15 +164,11 @@ struct LastErrorView {
 }
 
 impl AccountView {
-    /// `cooldowns` are those that hold at `now`.
-    pub(crate) fn new(
-        account: Versioned<Account>,
-        cooldowns: Vec<Cooldown>,
-        keyring: &Keyring,
-        now: Timestamp,
-    ) -> Self {
+    /// `health` is what is known of it at `now`.
+    pub(crate) fn new(account: Versioned<Account>, health: Health, keyring: &Keyring, now: Timestamp) -> Self {
         let Versioned { record: account, version } = account;
-        let state = AccountStateView::new(&account, cooldowns, now);
+        let usage_windows = health.windows.iter().map(UsageWindowView::new).collect();
+        let state = AccountStateView::new(&account, health, now);
         let secrets = credential::secrets(&account);
         let open = |field: &'static str| {
             let sealed = secrets.get(field)?;
@@ -169,6 +188,9 @@ impl AccountView {
             name: account.name,
             description: account.description,
             priority: account.priority.get(),
+            weight: account.weight.get(),
+            stops_at_warning: account.stops_at_warning,
+            usage_windows,
             schedulable: account.schedulable,
             concurrency_max: account.concurrency_max.map(NonZeroU32::get),
             models: account.models.into(),
@@ -255,17 +277,21 @@ fn sign_in_needed(grant: &OAuthGrant, now: Timestamp) -> Option<Cow<'_, str>> {
 }
 
 impl AccountStateView {
-    fn new(account: &Account, cooldowns: Vec<Cooldown>, now: Timestamp) -> Self {
+    fn new(account: &Account, Health { cooldowns, windows }: Health, now: Timestamp) -> Self {
         let expired = account.expires_at.is_some_and(|end| end <= now);
         let unsigned = account.settings.oauth().and_then(|access| sign_in_needed(&access.grant, now));
         let whole = cooldowns.iter().filter(|cooldown| cooldown.scope == CooldownScope::Account);
-        let until = whole.map(|cooldown| cooldown.until).max();
+        let warned =
+            windows.into_iter().filter(|window| account.stops_at_warning && window.warns(window.model_family(), now));
+        let warned: Vec<_> = warned.collect();
+        let all_models = warned.iter().filter(|window| window.model_family().is_none()).map(|window| window.resets_at);
+        let until = whole.map(|cooldown| cooldown.until).chain(all_models).max();
         let status = match (expired, account.schedulable, &unsigned, until) {
             (true, _, _, _) => StatusWord::Expired,
             (false, false, _, _) => StatusWord::Paused,
             (false, true, Some(_), _) => StatusWord::SignInNeeded,
             (false, true, None, Some(_)) => StatusWord::CoolingDown,
-            (false, true, None, None) if cooldowns.is_empty() => StatusWord::Ready,
+            (false, true, None, None) if cooldowns.is_empty() && warned.is_empty() => StatusWord::Ready,
             (false, true, None, None) => StatusWord::Limited,
         };
         let mut reasons = Vec::new();
@@ -277,6 +303,9 @@ impl AccountStateView {
         }
         reasons.extend(unsigned.map(|why| format!("a sign-in is needed: {why}")));
         reasons.extend(cooldowns.iter().map(reason));
+        let stopped =
+            |window: &UsageWindow| format!("it stops at the warning of {} until {}", window.name, window.resets_at);
+        reasons.extend(warned.iter().map(stopped));
         let last = cooldowns.iter().max_by_key(|cooldown| cooldown.since);
         let last_error = last.map(|cooldown| LastErrorView {
             cause: CauseWord::from(cooldown.cause),
@@ -285,6 +314,18 @@ impl AccountStateView {
         });
         let cooldowns = cooldowns.into_iter().map(CooldownView::from).collect();
         Self { status, reasons, until: until.map(Instant), cooldowns, last_error }
+    }
+}
+
+impl UsageWindowView {
+    fn new(window: &UsageWindow) -> Self {
+        Self {
+            name: window.name.to_string(),
+            status: WindowStatusWord::from(window.status),
+            used_percent: window.used_permille.map(|used| f64::from(used) / 10.0),
+            resets_at: Instant(window.resets_at),
+            told_at: Instant(window.told_at),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     shown::{fields, resource},
 };
 use async_trait::async_trait;
-use domain::{AccountId, Cooldown, CooldownScope, SessionId, Timestamp};
+use domain::{AccountId, Cooldown, CooldownScope, SessionId, Timestamp, UsageWindow};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use store::{
     Affinity, AffinityKey, AffinityScope, Bindings, Family, Health, RecordError, Records, Session, Sessions, Store,
@@ -191,6 +191,18 @@ impl Health for WatchedHealth {
 
     async fn all(&self, now: Timestamp) -> Result<Vec<(AccountId, Cooldown)>, StoreError> {
         self.0.all(now).await
+    }
+
+    async fn tell_windows(&self, account: &AccountId, windows: &[UsageWindow]) -> Result<(), StoreError> {
+        self.0.tell_windows(account, windows).await
+    }
+
+    async fn windows(
+        &self,
+        accounts: &[AccountId],
+        now: Timestamp,
+    ) -> Result<Vec<(AccountId, UsageWindow)>, StoreError> {
+        self.0.windows(accounts, now).await
     }
 
     async fn sweep(&self, now: Timestamp, limit: usize) -> Result<u64, StoreError> {

@@ -2,7 +2,7 @@
 
 use domain::{
     Access, AttemptKind, AuthScheme, ClientAuth, ClientKind, CooldownCause, Dialect, FailureKind, Outcome, Platform,
-    Role, Scope, Service, TokenBody, UsageSource,
+    Role, Scope, Service, TokenBody, UsageSource, WindowStatus,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use std::borrow::Cow;
@@ -122,4 +122,5 @@ words! {
     ServiceWord = Service Service::ALL, "Service", "What a key may be permitted to use.";
     SourceWord = UsageSource &[UsageSource::Reported, UsageSource::Estimated, UsageSource::None], "UsageSource", "Where the numbers come from.";
     TokenBodyWord = TokenBody TokenBody::ALL, "TokenBody", "How token requests are written.";
+    WindowStatusWord = WindowStatus WindowStatus::ALL, "WindowStatus", "How a window of a subscription stands: requests are served, they are served but the window is nearly used up, or it is used up.";
 }

@@ -83,12 +83,14 @@ async fn a_new_account_has_what_was_asked_for() {
     let operator = plane.caller(Role::Operator).await;
     let account = create(&operator, json!({
         "platform": "ccr", "name": "router", "description": "d", "base_url": "http://127.0.0.1:3456/", "api_key": "abc",
-        "priority": 3, "schedulable": false, "concurrency_max": 4, "models": {"claude-opus-5": "glm-5"},
+        "priority": 3, "weight": 20, "stops_at_warning": true, "schedulable": false, "concurrency_max": 4,
+        "models": {"claude-opus-5": "glm-5"},
         "messages_path": "/anthropic/v1/messages", "expires_at": "2027-01-01T00:00:00Z",
     })).await;
     let expected = json!({
         "platform": "ccr", "name": "router", "description": "d", "base_url": "http://127.0.0.1:3456", "auth": "bearer",
-        "priority": 3, "schedulable": false, "concurrency_max": 4, "models": {"claude-opus-5": "glm-5"},
+        "priority": 3, "weight": 20, "stops_at_warning": true, "schedulable": false, "concurrency_max": 4,
+        "models": {"claude-opus-5": "glm-5"},
         "messages_path": "/anthropic/v1/messages", "expires_at": "2027-01-01T00:00:00.000Z", "version": 1,
     });
     for (field, value) in expected.as_object().expect("an object") {
@@ -123,6 +125,9 @@ async fn what_cannot_be_an_account_is_refused_field_by_field() {
         ("api_key", json!("a\r\nx-evil: 1")),
         ("priority", json!(0)),
         ("priority", json!(101)),
+        ("weight", json!(0)),
+        ("weight", json!(101)),
+        ("stops_at_warning", json!("yes")),
         ("priority", json!(-1)),
         ("concurrency_max", json!(0)),
         ("models", json!({"": "a"})),
@@ -168,9 +173,10 @@ async fn null_sets_an_account_s_field_back() {
     body["models"] = json!(["m"]);
     body["messages_path"] = json!("/x/messages");
     let path = format!("{PATH}/{}", id(&create(&operator, body).await));
-    let cleared = json!({"priority": null, "concurrency_max": null, "models": null, "messages_path": null});
+    let cleared = json!({"priority": null, "weight": null, "stops_at_warning": null, "concurrency_max": null, "models": null, "messages_path": null});
     let account = operator.patch(&path, cleared).await.expect(200);
     assert_eq!((&account["priority"], &account["concurrency_max"]), (&json!(50), &Value::Null));
+    assert_eq!((&account["weight"], &account["stops_at_warning"]), (&json!(10), &json!(false)));
     assert_eq!((&account["models"], &account["messages_path"]), (&json!({}), &Value::Null));
 }
 
@@ -334,7 +340,7 @@ async fn upstream(reply: Reply) -> (ScriptedUpstream, Value) {
 }
 
 #[tokio::test]
-async fn a_test_sends_one_tiny_request_and_leaves_a_record_that_costs_nothing() {
+async fn a_test_sends_one_tiny_request_and_leaves_a_record_of_what_it_cost() {
     let plane = Plane::new().await;
     let operator = plane.caller(Role::Operator).await;
     let (upstream, document) = upstream(Reply::message(Answer::text("hi"))).await;
@@ -348,7 +354,7 @@ async fn a_test_sends_one_tiny_request_and_leaves_a_record_that_costs_nothing() 
     let records = operator.get("/admin/usage/records").await.expect(200);
     let record = &records["items"][0];
     assert_eq!((&record["kind"], &record["outcome"]), (&json!("account_test"), &json!("completed")));
-    assert_eq!((&record["request_id"], &record["cost_usd"]), (&report["request_id"], &json!("0.000000000")));
+    assert_eq!((&record["request_id"], &record["cost_usd"]), (&report["request_id"], &json!("0.000100000")));
     assert_eq!((&record["account_id"], &record["note"]), (&account["id"], &json!("tested by operator")));
     let total = operator.get("/admin/usage").await.expect(200)["total"].clone();
     assert_eq!((&total["requests"], &total["attempts"]), (&json!(0), &json!(1)));

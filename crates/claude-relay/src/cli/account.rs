@@ -156,6 +156,9 @@ struct AccountFlags {
     /// Smaller ones are chosen first
     #[arg(long, value_name = "NUMBER")]
     priority: Option<u32>,
+    /// Its share among accounts of its priority, 1 to 100; usually 10
+    #[arg(long, value_name = "NUMBER")]
+    weight: Option<u32>,
     /// Requests at the same time
     #[arg(long, value_name = "NUMBER")]
     concurrency_max: Option<u32>,
@@ -191,6 +194,9 @@ struct AccountFlags {
     /// with --secret-file proxy=FILE or --ask proxy
     #[arg(long, value_name = "URL")]
     proxy: Option<String>,
+    /// Whether it is left alone while its provider warns that a window is nearly used up: true, false
+    #[arg(long, value_name = "SWITCH")]
+    stops_at_warning: Option<bool>,
     /// When the subscription behind it ends; none: it does not
     #[arg(long, value_name = "INSTANT")]
     expires_at: Option<String>,
@@ -301,9 +307,10 @@ async fn show_list(desk: &Desk, platform: Option<&str>, list: &ListFlags) -> Res
         texts("PLATFORM").spare(1),
         texts("STATE"),
         texts("UNTIL").spare(2),
-        numbers("PRIORITY").spare(3),
+        texts("USED").spare(3),
+        numbers("PRIORITY").spare(4),
         texts("WHY"),
-        texts("ID").spare(4),
+        texts("ID").spare(5),
     ];
     listing::show_page(desk, &ACCOUNTS, path, columns, row).await
 }
@@ -315,10 +322,31 @@ fn row(account: &Value) -> Vec<Cell> {
         figures::text(&account["platform"]).into(),
         state(account),
         figures::minute(&account["state"]["until"]).into(),
+        used(account),
         priority.into(),
         reasons(account).into(),
         figures::text(&account["id"]).into(),
     ]
+}
+
+/// How much of its windows is used, the short ones first: `5h 42%, 7d 10%`.
+fn used(account: &Value) -> Cell {
+    let windows = account["usage_windows"].as_array().into_iter().flatten();
+    let is_warned = windows.clone().any(|window| window["status"] != "allowed");
+    let told = windows.map(|window| {
+        let name = figures::text(&window["name"]);
+        let name = name.replace("five_hour", "5h").replace("seven_day", "7d");
+        match window["used_percent"].as_f64() {
+            Some(percent) => format!("{name} {percent:.0}%"),
+            None => format!("{name} {}", figures::text(&window["status"])),
+        }
+    });
+    let told = told.collect::<Vec<_>>().join(", ");
+    match (told.is_empty(), is_warned) {
+        (true, _) => "-".into(),
+        (false, true) => Cell::toned(&told, Tone::Doubtful),
+        (false, false) => told.into(),
+    }
 }
 
 fn verdict_row(account: &Value) -> Vec<Cell> {
@@ -386,6 +414,7 @@ impl AccountFlags {
             .put_or_clear("base_url", self.base_url.as_deref())
             .put("description", self.description.as_deref())
             .put("priority", self.priority)
+            .put("weight", self.weight)
             .put("concurrency_max", self.concurrency_max)
             .put("models", models(&self.models))
             .put("auth", self.auth.as_deref())
@@ -397,6 +426,7 @@ impl AccountFlags {
             .put_or_clear("api_version", self.api_version.as_deref())
             .put_or_clear("project_id", self.project_id.as_deref())
             .put_or_clear("proxy", proxy)
+            .put("stops_at_warning", self.stops_at_warning)
             .put_or_clear("expires_at", self.expires_at.as_deref())
             .put("schedulable", self.schedulable);
         Ok(())

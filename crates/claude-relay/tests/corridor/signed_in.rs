@@ -7,6 +7,7 @@ use crate::{
     support::{MODEL, Site, eventually},
 };
 use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
 use testkit::{Reply, client::Answered, upstream::Exchange};
 
 /// Sends the call until the pasted token is in use; gives the answer and the one call that the upstream got.
@@ -104,4 +105,56 @@ async fn a_stream_of_chatgpt_that_fails_is_no_document() {
         assert_eq!((&record["failure"], &record["usage_source"]), (&json!(kind), &json!("estimated")), "{record}");
         assert_ne!(record["usage"]["output_tokens"], 0, "what was said before is in the books");
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the provider's clock, not the relay's")]
+fn in_an_hour() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 3600
+}
+
+/// An answer whose headers tell of the windows of the subscription.
+fn metered(status: &str, used: &str) -> Reply {
+    reply(ANTHROPIC, true)
+        .with_header("anthropic-ratelimit-unified-status", status)
+        .with_header("anthropic-ratelimit-unified-5h-status", status)
+        .with_header("anthropic-ratelimit-unified-5h-utilization", used)
+        .with_header("anthropic-ratelimit-unified-5h-reset", &in_an_hour().to_string())
+}
+
+async fn windows(site: &Site) -> Value {
+    site.admin.get(&format!("/admin/accounts/{}", site.accounts[0])).await.unwrap()
+}
+
+#[tokio::test]
+async fn what_an_answer_tells_of_the_subscription_s_windows_is_kept_and_shown() {
+    let site = site(&json!({"platform": "claude"}), metered("allowed_warning", "0.914")).await;
+    served_signed_in(&site, "/v1/messages", &messages(MODEL, true)).await;
+    let account = eventually("the window is kept", async || {
+        let account = windows(&site).await;
+        (account["usage_windows"] != json!([])).then_some(account)
+    })
+    .await;
+    let window = &account["usage_windows"][0];
+    assert_eq!((&window["name"], &window["status"]), (&json!("five_hour"), &json!("allowed_warning")));
+    assert_eq!((&window["used_percent"], &account["state"]["status"]), (&json!(91.4), &json!("ready")));
+    let site = site.restart().await;
+    assert_eq!(windows(&site).await["usage_windows"], account["usage_windows"]);
+}
+
+#[tokio::test]
+async fn an_account_that_stops_at_a_warning_leaves_requests_to_others_until_its_window_begins_anew() {
+    let document = json!({"platform": "claude", "stops_at_warning": true});
+    let site = site(&document, metered("allowed_warning", "0.95")).await;
+    served_signed_in(&site, "/v1/messages", &messages(MODEL, true)).await;
+    let refused = ask(&site, "/v1/messages", &messages(MODEL, true)).await;
+    assert_eq!(refused.status, 503, "{refused:?}");
+    assert!(refused.json().to_string().contains("1 stopped at a warning"), "{refused:?}");
+    let account = eventually("it is told", async || {
+        let account = windows(&site).await;
+        (account["state"]["status"] == "cooling_down").then_some(account)
+    })
+    .await;
+    assert_eq!(account["state"]["until"], account["usage_windows"][0]["resets_at"]);
+    let site = site.restart().await;
+    assert_eq!(ask(&site, "/v1/messages", &messages(MODEL, true)).await.status, 503, "a restart knows of it");
 }

@@ -170,3 +170,18 @@ async fn keys_of_one_group_share_a_session_and_other_keys_do_not() {
         assert_eq!(ask_in(&site, "s-1").await, shared);
     }
 }
+
+#[tokio::test]
+async fn accounts_of_one_priority_are_chosen_as_often_as_they_weigh() {
+    let mut site = Site::start_as(command(), []).await;
+    for weight in [20, 10] {
+        site.add_upstream(Script::default(), &json!({"priority": 50, "weight": weight})).await;
+    }
+    let mut chosen = [0; 2];
+    for _ in 0..30 {
+        let record = site.record_of(&site.ask(Form::Json).await).await;
+        let place = site.accounts.iter().position(|id| record["account_id"] == id.as_str()).unwrap();
+        chosen[place] += 1;
+    }
+    assert_eq!(chosen, [20, 10]);
+}

@@ -11,6 +11,8 @@ mod bodies;
 mod crash;
 #[path = "../corridor/cuts.rs"]
 mod cuts;
+#[path = "../corridor/dialects.rs"]
+mod dialects;
 #[path = "../corridor/doors.rs"]
 mod doors;
 #[path = "../corridor/drains.rs"]
@@ -30,10 +32,14 @@ mod keys;
 mod load;
 #[path = "../corridor/own.rs"]
 mod own;
+#[path = "../corridor/platforms.rs"]
+mod platforms;
 #[path = "../corridor/rates.rs"]
 mod rates;
 #[path = "../corridor/shutdown.rs"]
 mod shutdown;
+#[path = "../corridor/signed_in.rs"]
+mod signed_in;
 #[path = "../corridor/stalls.rs"]
 mod stalls;
 #[path = "../corridor/sticky.rs"]

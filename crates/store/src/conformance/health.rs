@@ -5,7 +5,7 @@ use super::{
     samples::{START, account, at, cooldown},
 };
 use crate::{Event, Health, Notice};
-use domain::{Cooldown, CooldownCause, CooldownScope};
+use domain::{AccountId, Cooldown, CooldownCause, CooldownScope, Timestamp, UsageWindow, WindowStatus};
 use std::sync::Arc;
 
 fn opus() -> CooldownScope {
@@ -130,4 +130,42 @@ pub async fn a_sweep_removes_ended_cooldowns_up_to_its_limit(fixture: impl Fixtu
         assert_eq!(health.sweep(at(30), 2).await.expect("a sweep"), expected);
     }
     assert_eq!(health.all(START).await.expect("a read"), [(account(3), cooldown(opus(), at(40)))]);
+}
+
+fn window(name: &str, used_permille: Option<u32>, resets_at: Timestamp, told_at: Timestamp) -> UsageWindow {
+    UsageWindow { name: name.into(), status: WindowStatus::AllowedWarning, used_permille, resets_at, told_at }
+}
+
+async fn windows(health: &dyn Health, accounts: &[AccountId], now: Timestamp) -> Vec<(AccountId, UsageWindow)> {
+    health.windows(accounts, now).await.expect("a read")
+}
+
+/// Of each name the window that was told last is kept, and given until it begins anew.
+pub async fn of_each_window_what_was_told_last_is_kept(fixture: impl Fixture) {
+    let health = fixture.store().health;
+    let (short, long) = (window("five_hour", Some(420), at(20), at(2)), window("seven_day", None, at(70), at(2)));
+    health.tell_windows(&account(1), &[long.clone(), short.clone()]).await.expect("a telling");
+    let other = window("five_hour", Some(1), at(30), at(1));
+    health.tell_windows(&account(2), std::slice::from_ref(&other)).await.expect("a telling");
+    let older = window("five_hour", Some(100), at(20), at(1));
+    health.tell_windows(&account(1), &[older]).await.expect("a telling");
+    let both = [account(2), account(1), account(3)];
+    let held = [(account(2), other.clone()), (account(1), short), (account(1), long.clone())];
+    assert_eq!(windows(&*health, &both, START).await, held);
+    let newer = window("five_hour", Some(430), at(21), at(3));
+    health.tell_windows(&account(1), std::slice::from_ref(&newer)).await.expect("a telling");
+    assert_eq!(windows(&*health, &[account(1)], at(20)).await, [(account(1), newer), (account(1), long.clone())]);
+    assert_eq!(windows(&*health, &[account(1)], at(21)).await, [(account(1), long)]);
+}
+
+/// What is told of windows is announced, and survives a restart.
+pub async fn windows_are_announced_and_survive_a_restart(mut fixture: impl Fixture) {
+    let store = fixture.store();
+    let mut heard = store.events.subscribe();
+    let told = window("five_hour", Some(990), at(20), at(2));
+    store.health.tell_windows(&account(1), std::slice::from_ref(&told)).await.expect("a telling");
+    assert_eq!(heard.next().await, Some(Event::Changed(Notice::Health { account: account(1) })));
+    drop((heard, store));
+    fixture.restart().await;
+    assert_eq!(windows(&*fixture.store().health, &[account(1)], START).await, [(account(1), told)]);
 }

@@ -79,6 +79,8 @@ macro_rules! account {
             integer("created_at").listed(),
             integer("updated_at").listed(),
             $($own,)+
+            integer("weight"),
+            integer("stops_at_warning"),
         ]
     };
 }
@@ -117,6 +119,8 @@ const MESSAGES_ACCOUNT: &[Column] = &[
     integer("created_at").listed(),
     integer("updated_at").listed(),
     secret("proxy"),
+    integer("weight"),
+    integer("stops_at_warning"),
 ];
 
 const OAUTH_ACCOUNT: &[Column] = oauth_account![];
@@ -285,7 +289,7 @@ families! {
         .with(ADMIN_CREDENTIALS);
     Session "session" "session:{JTI}" (Hash, Timed, State) "Sign-in sessions of administrators, by the token's jti.";
     StickySession "sticky_session" "sticky_session:{HASH}" (Hash, Timed, State) "Account that a client's session is bound to, and until when.";
-    SessionWindow "session_window" "session_window:{ACCOUNT}" (Hash, Timed, State) "Five-hour window of an account: start, end, status, use.";
+    SessionWindow "session_window" "session_window:{ACCOUNT}" (Hash, Timed, State) "Windows of an account's subscription by name: end, status, use, when it was told.";
     UsageDaily "usage:daily" "usage:daily:DAY:{KEY}:MODEL" (Hash, Retention, Usage) "Use by day, key and model.";
     UsageAccount "usage:account" "usage:account:{ACCOUNT}:DAY" (Hash, Retention, Usage) "Use by account and day, by model.";
     UsageGlobal "usage:global" "usage:global:{DAY}" (Hash, Retention, Usage) "Use of the whole relay by day, by model and platform.";

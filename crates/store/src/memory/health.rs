@@ -1,22 +1,26 @@
-//! Cooldowns in memory.
+//! Cooldowns and windows in memory.
 
 use crate::{Events, Health, Notice, StoreError, events::LocalEvents};
 use async_trait::async_trait;
-use domain::{AccountId, Cooldown, CooldownScope, Timestamp};
+use domain::{AccountId, Cooldown, CooldownScope, Timestamp, UsageWindow};
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 type Cooldowns = BTreeMap<(AccountId, CooldownScope), Cooldown>;
+
+/// By account and name.
+type Windows = BTreeMap<(AccountId, Arc<str>), UsageWindow>;
 
 #[derive(Debug)]
 pub(super) struct MemoryHealth {
     cooldowns: Mutex<Cooldowns>,
+    windows: Mutex<Windows>,
     events: LocalEvents,
 }
 
 impl MemoryHealth {
     pub(super) fn new(events: LocalEvents) -> Self {
-        Self { cooldowns: Mutex::default(), events }
+        Self { cooldowns: Mutex::default(), windows: Mutex::default(), events }
     }
 
     fn announce(&self, account: &AccountId) {
@@ -62,7 +66,41 @@ impl Health for MemoryHealth {
         Ok(holding.map(|((account, _), cooldown)| (account.clone(), cooldown.clone())).collect())
     }
 
+    async fn tell_windows(&self, account: &AccountId, windows: &[UsageWindow]) -> Result<(), StoreError> {
+        {
+            let mut held = self.windows.lock();
+            for window in windows {
+                let place = (account.clone(), Arc::clone(&window.name));
+                if held.get(&place).is_none_or(|older| older.told_at <= window.told_at) {
+                    held.insert(place, window.clone());
+                }
+            }
+        }
+        self.announce(account);
+        Ok(())
+    }
+
+    async fn windows(
+        &self,
+        accounts: &[AccountId],
+        now: Timestamp,
+    ) -> Result<Vec<(AccountId, UsageWindow)>, StoreError> {
+        let windows = self.windows.lock();
+        let of = |account: &AccountId| {
+            let own = windows.iter().filter(|((of, _), window)| of == account && now < window.resets_at);
+            own.map(|((account, _), window)| (account.clone(), window.clone())).collect::<Vec<_>>()
+        };
+        Ok(accounts.iter().flat_map(of).collect())
+    }
+
     async fn sweep(&self, now: Timestamp, limit: usize) -> Result<u64, StoreError> {
+        let mut windows = self.windows.lock();
+        let over = windows.iter().filter(|(_, window)| window.resets_at <= now).map(|(place, _)| place.clone());
+        let over: Vec<_> = over.take(limit).collect();
+        for place in &over {
+            windows.remove(place);
+        }
+        let (removed, limit) = (over.len() as u64, limit - over.len());
         let mut cooldowns = self.cooldowns.lock();
         let over = cooldowns.iter().filter(|(_, cooldown)| cooldown.until <= now);
         let mut over: Vec<_> = over.map(|(place, cooldown)| (cooldown.until, place.clone())).collect();
@@ -71,6 +109,6 @@ impl Health for MemoryHealth {
         for (_, place) in &over {
             cooldowns.remove(place);
         }
-        Ok(over.len() as u64)
+        Ok(removed + over.len() as u64)
     }
 }

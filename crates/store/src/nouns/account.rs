@@ -8,7 +8,7 @@ use crate::{
     keyspace::Family,
     records::{FieldReader, Fields, Record, Row},
 };
-use domain::{Account, AccountId, ModelMap, Platform, Priority, Sealed};
+use domain::{Account, AccountId, ModelMap, Platform, Priority, Sealed, Weight};
 use std::{collections::BTreeMap, num::NonZeroU32};
 
 /// The family that keeps accounts of `platform`.
@@ -53,9 +53,11 @@ impl Record for Account {
             .set("name", self.name.as_str())
             .set("description", self.description.as_str())
             .set("priority", i64::from(self.priority.get()))
+            .set("weight", i64::from(self.weight.get()))
             .set("schedulable", i64::from(self.schedulable))
             .set_some("concurrency_max", self.concurrency_max.map(|ceiling| i64::from(ceiling.get())))
             .set("models", models_to_text(&self.models))
+            .set("stops_at_warning", i64::from(self.stops_at_warning))
             .set_some("expires_at", self.expires_at)
             .set_some("proxy", self.proxy.as_ref().map(Sealed::as_envelope))
             .set("created_at", self.created_at)
@@ -70,12 +72,18 @@ impl Record for Account {
             name: fields.parsed("name", |text| Some(text.to_owned()))?,
             description: fields.text("description").unwrap_or_default().to_owned(),
             priority: fields.required("priority", priority(fields.integer("priority")))?,
+            weight: match fields.integer("weight") {
+                // Kept before there were weights.
+                None => Weight::DEFAULT,
+                Some(weight) => fields.required("weight", u8::try_from(weight).ok().and_then(Weight::new))?,
+            },
             schedulable: fields.required("schedulable", fields.integer("schedulable"))? != 0,
             concurrency_max: match fields.integer("concurrency_max") {
                 None => None,
                 Some(ceiling) => Some(fields.required("concurrency_max", positive(ceiling))?),
             },
             models: fields.parsed("models", models_from_text)?,
+            stops_at_warning: fields.integer("stops_at_warning").is_some_and(|flag| flag != 0),
             expires_at: fields.timestamp("expires_at"),
             proxy: fields.text("proxy").map(|text| Sealed::from_envelope(text.to_owned())),
             settings: access::read(family, &fields)?,
@@ -187,6 +195,8 @@ mod tests {
                 priority: Priority::DEFAULT,
                 schedulable: true,
                 concurrency_max: NonZeroU32::new(3),
+                weight: Weight::new(20).expect("1 to 100"),
+                stops_at_warning: true,
                 models: ModelMap::new(BTreeMap::from([("a".to_owned(), "b".to_owned())])),
                 expires_at: Some(Timestamp::from_ms(4)),
                 proxy: Some(sealed("proxy")),
