@@ -19,5 +19,6 @@ mod server;
 mod socket;
 mod store_engine;
 pub mod telemetry;
+mod tls;
 mod vitals;
 mod zone;

@@ -12,6 +12,7 @@ use crate::{
     server,
     store_engine::{OpenStore, REDIS_START_MAX},
     telemetry,
+    tls::ServerTls,
 };
 use std::{
     io::{self, Write},
@@ -43,6 +44,8 @@ fn run(runtime: &Runtime, mut loaded: Loaded) -> Result<(), CommandError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (dir, dir_notes) = DataDir::open(&settings.data_dir)?;
     let dir = dir.lock()?;
+    let tls = settings.listen.tls.clone().map(ServerTls::load).transpose().map_err(|error| error.to_string())?;
+    let tls = tls.map(Arc::new);
     // Bound before anything is made: an address in use is no start, and leaves nothing behind.
     let listener = runtime.block_on(listen(settings))?;
     let telemetry = telemetry::start(&settings.log, Arc::clone(&clock))?;
@@ -65,11 +68,13 @@ fn run(runtime: &Runtime, mut loaded: Loaded) -> Result<(), CommandError> {
         let ground = Ground { dir: &dir, loaded: &loaded, engine, prepared, node_clock: clock };
         let house = compose(ground, telemetry.clone(), stop.clone()).await?;
         let socket = control_socket(&dir);
-        announce(&listener)?;
+        announce(&listener, tls.is_some())?;
+        let hangup = tls.as_ref().map(|_| signal(SignalKind::hangup())).transpose()?;
+        let watching = watch_certificate(tls.clone().zip(hangup), stop.clone());
         let grace = settings.shutdown_grace;
-        let serving = server::serve(listener, Arc::clone(&house.front), stop.clone(), grace);
+        let serving = server::serve(listener, tls, Arc::clone(&house.front), stop.clone(), grace);
         let controlling = control::serve(socket, house.operator.clone(), stop.clone(), grace);
-        let (grace_left, (), ()) = tokio::join!(serving, controlling, stop_on_signal(signals, stop));
+        let (grace_left, (), (), ()) = tokio::join!(serving, controlling, watching, stop_on_signal(signals, stop));
         house.close(grace_left).await;
         tracing::info!("stopped");
         Ok(())
@@ -84,6 +89,13 @@ async fn listen(settings: &Settings) -> Result<TcpListener, CommandError> {
     bound.map_err(|error| format!("cannot listen on {endpoint}: {error}; name another address with --listen").into())
 }
 
+/// Takes up a certificate that was renewed, where there is one.
+async fn watch_certificate(watched: Option<(Arc<ServerTls>, Signal)>, stop: CancellationToken) {
+    if let Some((tls, hangup)) = watched {
+        tls.watch(hangup, stop).await;
+    }
+}
+
 /// Clients are served also where the file system knows no sockets.
 fn control_socket(dir: &LockedDataDir) -> Option<ControlSocket> {
     let bound = ControlSocket::bind(dir);
@@ -95,11 +107,12 @@ fn control_socket(dir: &LockedDataDir) -> Option<ControlSocket> {
 }
 
 /// The line that scripts wait for.
-fn announce(listener: &TcpListener) -> Result<(), CommandError> {
+fn announce(listener: &TcpListener, speaks_tls: bool) -> Result<(), CommandError> {
     let address = listener.local_addr()?;
     tracing::info!(address = %address, version = env!("CARGO_PKG_VERSION"), "ready");
     let mut out = io::stdout().lock();
-    writeln!(out, "listening on http://{address}")?;
+    let scheme = if speaks_tls { "https" } else { "http" };
+    writeln!(out, "listening on {scheme}://{address}")?;
     out.flush()?;
     Ok(())
 }

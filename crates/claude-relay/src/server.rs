@@ -4,12 +4,16 @@ use crate::{
     front::{Front, FrontBody},
     socket::ClientSocket,
     telemetry::Tapped,
+    tls::ServerTls,
 };
 use http::{Request, Response};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    server::{
+        conn::auto,
+        graceful::{GracefulShutdown, Watcher},
+    },
 };
 use std::{
     convert::Infallible,
@@ -19,6 +23,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
@@ -40,9 +45,10 @@ const HEAD_BYTES_MAX: usize = 128 << 10;
 /// How long is waited after an accept failed (no more file handles), so that others can end.
 const ACCEPT_RETRY_AFTER: Duration = Duration::from_millis(100);
 
-/// Serves `listener` until `stop`, then lets what runs end within `grace`; gives what is left of it.
+/// Serves `listener`, over `tls` where there is one, until `stop`, then lets what runs end within `grace`; gives what is left of it.
 pub(crate) async fn serve(
     listener: TcpListener,
+    tls: Option<Arc<ServerTls>>,
     front: Arc<Front>,
     stop: CancellationToken,
     grace: Duration,
@@ -61,15 +67,10 @@ pub(crate) async fn serve(
             },
             () = stop.cancelled() => break,
         };
-        let front = Arc::clone(&front);
-        // Boxed: the connection keeps room for a running answer, and an open stream needs that room no more.
-        let service = service_fn(move |request| Box::pin(answer(Arc::clone(&front), request, peer)));
-        let connection = builder().serve_connection(TokioIo::new(ClientSocket::new(socket)), service).into_owned();
-        let connection = cut.clone().run_until_cancelled_owned(Box::pin(graceful.watch(connection)));
+        let served = converse(socket, tls.clone(), peer, Arc::clone(&front), graceful.watcher());
+        let served = cut.clone().run_until_cancelled_owned(served);
         tasks.spawn(async move {
-            if let Some(Err(error)) = connection.await {
-                tracing::debug!(peer = %peer, error = &*error, "a connection ended with an error");
-            }
+            served.await;
             drop(place);
         });
     }
@@ -87,6 +88,36 @@ pub(crate) async fn serve(
     cut.cancel();
     tasks.wait().await;
     grace.saturating_sub(stopped_at.elapsed())
+}
+
+/// Shakes hands where that is wanted, and serves the connection to its end.
+async fn converse(
+    socket: TcpStream,
+    tls: Option<Arc<ServerTls>>,
+    peer: SocketAddr,
+    front: Arc<Front>,
+    watcher: Watcher,
+) {
+    let Some(tls) = tls else { return serve_connection(socket, peer, front, watcher).await };
+    // Boxed: the room that a handshake takes is given back behind it.
+    match Box::pin(tls.accept(socket)).await {
+        Ok(stream) => serve_connection(stream, peer, front, watcher).await,
+        Err(error) => tracing::debug!(peer = %peer, error = %error, "a handshake failed"),
+    }
+}
+
+async fn serve_connection(
+    socket: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    peer: SocketAddr,
+    front: Arc<Front>,
+    watcher: Watcher,
+) {
+    // Boxed: the connection keeps room for a running answer, and an open stream needs that room no more.
+    let service = service_fn(move |request| Box::pin(answer(Arc::clone(&front), request, peer)));
+    let connection = builder().serve_connection(TokioIo::new(ClientSocket::new(socket)), service).into_owned();
+    if let Err(error) = Box::pin(watcher.watch(connection)).await {
+        tracing::debug!(peer = %peer, error = &*error, "a connection ended with an error");
+    }
 }
 
 async fn accept(

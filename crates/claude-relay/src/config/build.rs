@@ -8,7 +8,7 @@ use super::{
     settings::{
         AdminSettings, AuditSettings, BookSettings, CooldownSettings, DrainSettings, FirstAdmin, ListenSettings,
         LogSettings, MetricsSettings, RelaySettings, RequestSettings, SecretSettings, Settings, StoreEngine,
-        StoreSettings, UpstreamSettings,
+        StoreSettings, TlsFiles, UpstreamSettings,
     },
     table,
 };
@@ -35,7 +35,11 @@ pub(super) fn settings(layers: &Layers, memory_bytes: Option<u64>, notes: &mut V
         log: log(read, &data_dir),
         data_dir,
         store: store(read, notes),
-        listen: ListenSettings { endpoint: endpoint(read), trusted_hops: read.get(&table::TRUST_PROXY) },
+        listen: ListenSettings {
+            endpoint: endpoint(read),
+            tls: tls(read),
+            trusted_hops: read.get(&table::TRUST_PROXY),
+        },
         secrets: SecretSettings {
             encryption_key: read.optional(&table::ENCRYPTION_KEY),
             encryption_key_previous: read.optional(&table::ENCRYPTION_KEY_PREVIOUS),
@@ -121,6 +125,19 @@ fn endpoint(read: &mut Reader<'_>) -> Endpoint {
     let whole = read.rank(&table::LISTEN.spec);
     let listen = read.optional(&table::LISTEN).filter(|_| whole >= parts);
     listen.unwrap_or_else(|| SocketAddr::new(host, port))
+}
+
+/// Both files or none.
+fn tls(read: &mut Reader<'_>) -> Option<TlsFiles> {
+    let files = (read.optional(&table::TLS_CERTIFICATE_FILE), read.optional(&table::TLS_KEY_FILE));
+    let missing = match files {
+        (Some(certificate), Some(key)) => return Some(TlsFiles { certificate, key }),
+        (None, None) => return None,
+        (Some(_), None) => ("tls.certificate_file", "tls.key_file"),
+        (None, Some(_)) => ("tls.key_file", "tls.certificate_file"),
+    };
+    read.refuse(format!("`{}` is set, but `{}` is not: TLS needs both.", missing.0, missing.1));
+    None
 }
 
 fn books(read: &mut Reader<'_>, notes: &mut Vec<Note>) -> BookSettings {

@@ -28,7 +28,7 @@ pub use redis::{RedisSettings, RedisTls};
 pub use settings::{
     AdminSettings, AuditSettings, BookSettings, CooldownSettings, DrainSettings, FirstAdmin, ListenSettings,
     LogSettings, MetricsSettings, RelaySettings, RequestSettings, SecretSettings, Settings, StoreEngine, StoreSettings,
-    UpstreamSettings,
+    TlsFiles, UpstreamSettings,
 };
 
 use crate::note::Note;

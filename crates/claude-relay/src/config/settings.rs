@@ -64,11 +64,22 @@ pub enum StoreEngine {
     Redis(Box<RedisSettings>),
 }
 
+/// The listener's own TLS, both as files in PEM form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain of certificates, the relay's own first.
+    pub certificate: PathBuf,
+    /// The private key of the first.
+    pub key: PathBuf,
+}
+
 /// Where to listen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListenSettings {
     /// Address and port; port 0 takes one that is free.
     pub endpoint: Endpoint,
+    /// TLS of the relay's own; none: HTTP.
+    pub tls: Option<TlsFiles>,
     /// Reverse proxies in front of the relay: addresses believed from the end of `X-Forwarded-For`.
     pub trusted_hops: u8,
 }

@@ -112,6 +112,22 @@ pub(super) static HOST: Setting<IpAddr> = Setting::new(
 pub(super) static PORT: Setting<u16> =
     Setting::new(Spec::new("port", "The port to listen on; 0 takes one that is free."), &parse::PORT, "3000");
 
+pub(super) static TLS_CERTIFICATE_FILE: Optional<PathBuf> = Optional::new(
+    Spec::new(
+        "tls.certificate_file",
+        "The chain of certificates (PEM), the relay's own first, with which the port speaks HTTPS. It is read again when it \
+     changes, and at SIGHUP.",
+    ),
+    &parse::PATH,
+    "the port speaks HTTP",
+);
+
+pub(super) static TLS_KEY_FILE: Optional<PathBuf> = Optional::new(
+    Spec::new("tls.key_file", "The private key (PEM, without a password) of `tls.certificate_file`."),
+    &parse::PATH,
+    "none",
+);
+
 pub(super) static TRUST_PROXY: Setting<u8> = Setting::new(
     Spec::new(
         "trust_proxy",
@@ -449,6 +465,8 @@ pub(super) static ALL: &[&Spec] = &[
     &LISTEN.spec,
     &HOST.spec,
     &PORT.spec,
+    &TLS_CERTIFICATE_FILE.spec,
+    &TLS_KEY_FILE.spec,
     &TRUST_PROXY.spec,
     &ENCRYPTION_KEY.spec,
     &ENCRYPTION_KEY_PREVIOUS.spec,

@@ -8,3 +8,4 @@ mod secrets;
 mod settings;
 mod setup;
 mod store;
+mod tls;

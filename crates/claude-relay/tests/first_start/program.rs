@@ -1,5 +1,6 @@
 //! The program with a directory of its own: run to its end, or started.
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::{
     collections::BTreeMap,
     fs,
@@ -164,6 +165,12 @@ impl Invocation {
 }
 
 impl Listening {
+    /// Sends SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        let pid = i32::try_from(self.child.id().unwrap()).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::HUP).unwrap();
+    }
+
     /// Kills it and waits until it is gone.
     pub(crate) async fn kill(mut self) {
         self.child.kill().await.unwrap();
