@@ -19,7 +19,7 @@ use credentials::Credentials;
 use domain::{Account, CalendarSchedule, Timestamp};
 use journal::{Delivery, Journal, JournalOptions};
 use prometheus_client::registry::Registry;
-use relay::{Relay, RelayMetrics, RelaySettings, WhenOut};
+use relay::{Relay, RelayMetrics, RelaySettings, UpstreamSockets, WhenOut};
 use scheduling::CooldownRules;
 use std::{sync::Arc, time::Duration};
 use store::{Clock, RecordError, Store, nouns::KeyCheckRecord, records::TypedRecords};
@@ -93,7 +93,7 @@ pub(crate) async fn compose(
     let calendar = zone::schedule(&settings.books.calendar, &*store.records, now).await?;
     let shared = share(ground.dir, settings, &engine, &ground.prepared, (store, clock, calendar))?;
     let mut registry = Registry::with_prefix("claude_relay");
-    let relay = start_relay(&shared, settings, &mut registry).await?;
+    let relay = start_relay(&shared, settings, &mut registry, stopping.clone()).await?;
     let jwt_secret = ground.prepared.secrets.jwt_secret;
     let admin = admin::router(admin_state(ground.dir.dir(), ground.loaded, &shared, jwt_secret, &engine));
     let vitals = Vitals {
@@ -171,6 +171,7 @@ async fn start_relay(
     shared: &Shared,
     settings: &Settings,
     registry: &mut Registry,
+    leaving: CancellationToken,
 ) -> Result<Arc<Relay>, CommandError> {
     let parts = relay::Parts {
         store: shared.store.clone(),
@@ -184,6 +185,7 @@ async fn start_relay(
         calendar: shared.calendar.clone(),
         settings: relay_settings(settings),
         metrics: Arc::new(RelayMetrics::new(registry)),
+        leaving,
     };
     Ok(Relay::start(parts).await?)
 }
@@ -396,6 +398,7 @@ fn relay_settings(settings: &Settings) -> RelaySettings {
         stall_max: settings.upstream.stall_timeout,
         keepalive_every: settings.relay.keep_alive_every,
         drain_max: settings.relay.drain.time_max,
+        upstream_sockets: if settings.upstream.websocket { UpstreamSockets::Tried } else { UpstreamSockets::Off },
         when_bound_is_out: if settings.relay.bound_keys_fall_back { WhenOut::FallBack } else { WhenOut::Refuse },
         sticky_ttl: settings.relay.sticky_ttl,
         drain_tokens_max: u64::from(settings.relay.drain.tokens_max),

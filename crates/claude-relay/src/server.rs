@@ -114,7 +114,8 @@ async fn serve_connection(
 ) {
     // Boxed: the connection keeps room for a running answer, and an open stream needs that room no more.
     let service = service_fn(move |request| Box::pin(answer(Arc::clone(&front), request, peer)));
-    let connection = builder().serve_connection(TokioIo::new(ClientSocket::new(socket)), service).into_owned();
+    let socket = TokioIo::new(ClientSocket::new(socket));
+    let connection = builder().serve_connection_with_upgrades(socket, service).into_owned();
     if let Err(error) = Box::pin(watcher.watch(connection)).await {
         tracing::debug!(peer = %peer, error = &*error, "a connection ended with an error");
     }

@@ -51,8 +51,9 @@ impl Relay {
         work: impl Future<Output = Served> + Send + 'static,
     ) -> Response<RelayBody> {
         let mut served = Unstoppable { work: Some(Box::pin(work)), presence, relay: Arc::clone(self) };
-        // An array that has begun with nothing in it would have to go on as one: its client waits without a word.
-        if !streamed || form.framing == Framing::Array {
+        // An array that has begun with nothing in it would have to go on as one: its client waits without a word. On a socket the
+        // socket says that it goes on, and a refusal keeps its status.
+        if !streamed || form.framing != Framing::Events {
             return self.signed(id, form, (&mut served).await);
         }
         match tokio::time::timeout(self.settings.keepalive_every, &mut served).await {

@@ -39,22 +39,27 @@ impl Budget {
 
     /// Makes `hold` cover `bytes`. What is larger than the whole budget is treated as the whole. Cancel-safe.
     pub(crate) async fn cover(&self, hold: &mut Hold, bytes: u64) -> Result<(), BudgetSpent> {
-        if bytes <= hold.bytes {
-            return Ok(());
+        if self.try_cover(hold, bytes).is_err() {
+            let taken = self.wait(self.lacking(hold, bytes)).await?;
+            hold.add(taken, bytes);
         }
+        Ok(())
+    }
+
+    /// The same, without waiting.
+    pub(crate) fn try_cover(&self, hold: &mut Hold, bytes: u64) -> Result<(), BudgetSpent> {
+        if bytes > hold.bytes {
+            let taken = Arc::clone(&self.pieces).try_acquire_many_owned(self.lacking(hold, bytes));
+            hold.add(taken.map_err(|_| BudgetSpent)?, bytes);
+        }
+        Ok(())
+    }
+
+    /// Pieces that `hold` lacks to cover `bytes`.
+    fn lacking(&self, hold: &Hold, bytes: u64) -> u32 {
         let held = hold.permit.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
         let wanted = u32::try_from(bytes.div_ceil(PIECE_BYTES)).unwrap_or(u32::MAX).min(self.pieces_max);
-        let more = wanted.saturating_sub(u32::try_from(held).unwrap_or(u32::MAX));
-        let taken = match Arc::clone(&self.pieces).try_acquire_many_owned(more) {
-            Ok(taken) => taken,
-            Err(_) => self.wait(more).await?,
-        };
-        match &mut hold.permit {
-            Some(permit) => permit.merge(taken),
-            none => *none = Some(taken),
-        }
-        hold.bytes = bytes.next_multiple_of(PIECE_BYTES);
-        Ok(())
+        wanted.saturating_sub(u32::try_from(held).unwrap_or(u32::MAX))
     }
 
     /// Bytes that nobody holds.
@@ -65,6 +70,16 @@ impl Budget {
     async fn wait(&self, pieces: u32) -> Result<OwnedSemaphorePermit, BudgetSpent> {
         let waited = tokio::time::timeout(self.wait_max, Arc::clone(&self.pieces).acquire_many_owned(pieces)).await;
         waited.ok().and_then(Result::ok).ok_or(BudgetSpent)
+    }
+}
+
+impl Hold {
+    fn add(&mut self, taken: OwnedSemaphorePermit, bytes: u64) {
+        match &mut self.permit {
+            Some(permit) => permit.merge(taken),
+            none => *none = Some(taken),
+        }
+        self.bytes = bytes.next_multiple_of(PIECE_BYTES);
     }
 }
 

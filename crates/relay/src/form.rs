@@ -20,6 +20,8 @@ pub(crate) enum Framing {
     Events,
     /// One JSON array whose elements come one by one: Gemini's streams without `alt=sse`.
     Array,
+    /// Messages of a WebSocket: server-sent events up to the socket, which waits with keep-alives of its own.
+    Messages,
 }
 
 impl Form {
@@ -33,7 +35,7 @@ impl Form {
     /// What is sent while nothing comes.
     pub(crate) const fn keepalive(self) -> Bytes {
         match self.framing {
-            Framing::Events => Bytes::from_static(keepalive(self.dialect)),
+            Framing::Events | Framing::Messages => Bytes::from_static(keepalive(self.dialect)),
             Framing::Array => Bytes::from_static(b"\n"),
         }
     }
@@ -41,7 +43,7 @@ impl Form {
     /// `refusal` as the last part of a stream, of which elements were `begun` or not.
     pub(crate) fn last_words(self, refusal: &Refusal, id: &RequestId, begun: bool) -> Bytes {
         match self.framing {
-            Framing::Events => refusal.render_event(self.dialect, id),
+            Framing::Events | Framing::Messages => refusal.render_event(self.dialect, id),
             Framing::Array => {
                 let open = if begun { &b",\r\n"[..] } else { b"[" };
                 [open, &refusal.render(self.dialect, id).body, b"]"].concat().into()
@@ -52,7 +54,7 @@ impl Form {
     /// The media type of a stream.
     pub(crate) const fn media_type(self) -> &'static str {
         match self.framing {
-            Framing::Events => "text/event-stream",
+            Framing::Events | Framing::Messages => "text/event-stream",
             Framing::Array => "application/json",
         }
     }

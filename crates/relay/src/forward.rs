@@ -10,7 +10,6 @@ use crate::{
     meter::{Flow, Metered},
     model_list,
     outgoing::upstream_request,
-    presence::Presence,
     relay::Relay,
     rewrite::{Rewrite, Rewriting},
     serve::Passage,
@@ -51,6 +50,10 @@ const STREAMS: [&str; 2] = ["text/event-stream", "application/vnd.amazon.eventst
 
 /// Bytes of a stream that may come before its first content: a greeting and pings.
 const GREETING_BYTES_MAX: usize = 64 << 10;
+
+/// How often a greeting may say over again what was asked: Responses' `created`, `queued` and `in_progress` each repeat instructions and
+/// tools.
+const ECHOES_MAX: usize = 3;
 
 /// What came of an attempt.
 pub(crate) enum Forwarded {
@@ -93,7 +96,16 @@ impl Relay {
             return failed(attempt, judge_content(StatusCode::BAD_REQUEST, FailureKind::Request));
         };
         attempt.sent(inbound.body.len());
-        let (head, body) = match self.send(&attempt.seat, request).await {
+        let spoken = inbound.spoken.as_ref().filter(|_| passage == Passage::AsItIs);
+        let over_socket = match spoken {
+            Some(spoken) => self.send_spoken(spoken, &attempt.seat, &request).await,
+            None => None,
+        };
+        let answered = match over_socket {
+            Some(answered) => answered,
+            None => self.send(&attempt.seat, request).await,
+        };
+        let (head, body) = match answered {
             Ok(answer) => answer.into_parts(),
             Err(error) => {
                 tracing::warn!(account.id = %attempt.seat.account.id, error = &error as &dyn std::error::Error, "no answer");
@@ -168,7 +180,7 @@ impl Relay {
         head: response::Parts,
         mut stream: AnswerStream,
     ) -> Forwarded {
-        let (begun, last) = match open(&mut stream, &admission.presence, self.settings.stall_max).await {
+        let (begun, last) = match open(&mut stream, admission, self.settings.stall_max).await {
             Opening::Content(begun) => (begun, None),
             Opening::Whole(begun, last) => (begun, Some(last)),
             Opening::Failed(kind) => {
@@ -399,9 +411,11 @@ impl Source {
 }
 
 /// Reads a stream up to its first content. What greets before it is held back, so that another account can still serve.
-async fn open(stream: &mut AnswerStream, presence: &Presence, stall_max: Duration) -> Opening {
+async fn open(stream: &mut AnswerStream, admission: &Admission, stall_max: Duration) -> Opening {
+    let presence = &admission.presence;
+    let echoes = admission.inbound.body.len().saturating_mul(ECHOES_MAX).min(sse::EVENT_BYTES_MAX);
     let (mut begun, mut bytes) = (VecDeque::new(), 0);
-    while bytes <= GREETING_BYTES_MAX {
+    while bytes <= GREETING_BYTES_MAX + echoes {
         let (before, terminal) = match tokio::time::timeout(stall_max, stream.next()).await {
             Ok(Step::Events { before, terminal }) => (before, terminal),
             Ok(Step::End | Step::Broken) => return Opening::Failed(FailureKind::Broken),

@@ -146,6 +146,7 @@ impl Metered {
         let Some(Flow { stream, attempt }) = self.take_flow() else { return };
         let (outcome, failure) = match stream.ending() {
             Some(Ending::Failed(error)) => (Outcome::Truncated, Some(error.kind.failure())),
+            Some(Ending::Whole) | None if self.presence.has_left() => (Outcome::Abandoned, None),
             Some(Ending::Whole) | None => (Outcome::Completed, None),
         };
         let mut last = last;

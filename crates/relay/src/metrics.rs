@@ -25,6 +25,8 @@ pub struct RelayMetrics {
     first_byte_seconds: Histogram,
     /// Streams that clients are receiving.
     pub(crate) streams_open: Gauge,
+    /// WebSockets of clients.
+    pub(crate) sockets_open: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -69,6 +71,7 @@ impl RelayMetrics {
             duration_seconds: Histogram::new(SECONDS),
             first_byte_seconds: Histogram::new(SECONDS),
             streams_open: Gauge::default(),
+            sockets_open: Gauge::default(),
         };
         registry.register("attempts", "Settled attempts, by how they ended", metrics.attempts.clone());
         registry.register("refusals", "Requests that the relay itself refused, by status", metrics.refusals.clone());
@@ -89,6 +92,7 @@ impl RelayMetrics {
         let help = "Time from an attempt's beginning to the first byte of content";
         registry.register_with_unit("attempt_first_byte", help, Unit::Seconds, metrics.first_byte_seconds.clone());
         registry.register("streams_open", "Streams that clients are receiving", metrics.streams_open.clone());
+        registry.register("websockets_open", "WebSockets that clients hold", metrics.sockets_open.clone());
         metrics
     }
 

@@ -21,7 +21,7 @@ use scheduling::NoChoice;
 use std::{net::IpAddr, sync::Arc};
 
 /// What the first rooms come to.
-enum Entered {
+pub(crate) enum Entered {
     /// The request goes on to an account.
     Admitted(Box<Admission>),
     /// No account is needed for the answer.
@@ -49,7 +49,7 @@ impl Relay {
                 response
             }
             Route::Nowhere => self.refuse(&id, Dialect::Anthropic, Refusal::NotFound.into()),
-            Route::WebSocket(dialect) => self.refuse(&id, dialect, Refusal::NoWebSocket.into()),
+            Route::WebSocket(call) => self.shake_hands(&id, call, request).await,
             Route::WrongMethod { allow } => {
                 self.refuse(&id, Dialect::Anthropic, Refusal::MethodNotAllowed { allow }.into())
             }
@@ -70,7 +70,7 @@ impl Relay {
     }
 
     /// The rooms that a request passes once.
-    async fn enter<B>(&self, id: RequestId, call: Call, request: Request<B>) -> Result<Entered, Refusal>
+    pub(crate) async fn enter<B>(&self, id: RequestId, call: Call, request: Request<B>) -> Result<Entered, Refusal>
     where
         B: Body<Data = Bytes> + Unpin,
     {
@@ -84,7 +84,7 @@ impl Relay {
     }
 
     /// The rooms that a request may pass again with another account.
-    async fn relay(self: &Arc<Self>, admission: Admission) -> Response<RelayBody> {
+    pub(crate) async fn relay(self: &Arc<Self>, admission: Admission) -> Response<RelayBody> {
         let (id, form, presence) = (admission.inbound.id.clone(), admission.inbound.form, admission.presence.clone());
         let streamed = admission.inbound.wants_stream();
         let work = Arc::clone(self).serve(admission);

@@ -12,6 +12,7 @@ use crate::{
     route::Call,
     select::wanted,
     serve::service_of,
+    spoken::Spoken,
 };
 use bytes::{Bytes, BytesMut};
 use domain::{ApiKey, AttemptKind, RequestId, Service, Timestamp};
@@ -41,6 +42,8 @@ pub(crate) struct Inbound {
     pub(crate) scan: Option<Scan>,
     /// The body, decompressed.
     pub(crate) body: Bytes,
+    /// What its client said on a WebSocket, where it came over one.
+    pub(crate) spoken: Option<Spoken>,
     /// The memory that it takes.
     pub(crate) _hold: Hold,
 }
@@ -92,7 +95,7 @@ impl Relay {
             check_model(&key, &scan.model)?;
         }
         let form = Form::of(call.operation.dialect(), head.uri.query());
-        Ok(Inbound { id, at, call, service, key, form, head, scan, body, _hold: hold })
+        Ok(Inbound { id, at, call, service, key, form, head, scan, body, spoken: None, _hold: hold })
     }
 
     async fn read_body<B>(&self, headers: &HeaderMap, mut body: B, hold: &mut Hold) -> Result<Bytes, Refusal>

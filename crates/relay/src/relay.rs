@@ -12,6 +12,7 @@ use crate::{
     rates::Rates,
     select::{HeldLeases, LEASE_RENEWAL, LEASE_TTL},
     settings::RelaySettings,
+    socket::Places,
 };
 use accounting::PriceTable;
 use credentials::Credentials;
@@ -50,6 +51,8 @@ pub struct Parts {
     pub settings: RelaySettings,
     /// Where it counts.
     pub metrics: Arc<RelayMetrics>,
+    /// Cancelled when the process begins to stop: WebSockets close behind the response that runs on them.
+    pub leaving: CancellationToken,
 }
 
 /// The data plane of one node.
@@ -73,14 +76,18 @@ pub struct Relay {
     pub(crate) affinities: Arc<Affinities>,
     /// Slows down guessing of keys where an answer costs nothing.
     pub(crate) guesses: Throttle,
+    /// The places for WebSockets.
+    pub(crate) places: Arc<Places>,
+    /// Cancelled when the process begins to stop.
+    pub(crate) leaving: CancellationToken,
     /// What clients have set in motion.
     pub(crate) tasks: TaskTracker,
     /// The tasks that run as long as the relay.
     upkeep: TaskTracker,
     /// Ends the tasks that run as long as the relay.
     stop: CancellationToken,
-    /// Ends what goes on for clients that have left.
-    cut: CancellationToken,
+    /// Ends what goes on at the end of the grace.
+    pub(crate) cut: CancellationToken,
 }
 
 impl Relay {
@@ -90,8 +97,20 @@ impl Relay {
     ///
     /// When the store cannot be read.
     pub async fn start(parts: Parts) -> Result<Arc<Self>, StoreError> {
-        let Parts { store, journal, client, credentials, aws, clock, keyring, prices, calendar, settings, metrics } =
-            parts;
+        let Parts {
+            store,
+            journal,
+            client,
+            credentials,
+            aws,
+            clock,
+            keyring,
+            prices,
+            calendar,
+            settings,
+            metrics,
+            leaving,
+        } = parts;
         let (reports, writer) = health::reports();
         let (affinities, affinity_writer) = affinity::affinities(Arc::clone(&store.affinity), settings.sticky_ttl);
         // Subscribed before the first reading: what changes in between is heard afterwards.
@@ -107,6 +126,8 @@ impl Relay {
             held: HeldLeases::default(),
             affinities,
             guesses: Throttle::for_keys(),
+            places: Arc::default(),
+            leaving,
             tasks: TaskTracker::new(),
             upkeep: TaskTracker::new(),
             stop: CancellationToken::new(),

@@ -83,7 +83,7 @@ impl Rewrite {
                 out.extend_from_slice(if self.has_begun { b",\r\n" } else { b"[" });
                 out.extend_from_slice(data);
             }
-            Framing::Events => write_event(event.name, data, out),
+            Framing::Events | Framing::Messages => write_event(event.name, data, out),
         }
         self.has_begun = true;
         Ok(())

@@ -3,7 +3,10 @@
 mod table;
 
 use domain::{Dialect, Service};
-use http::{HeaderMap, Method, header::UPGRADE};
+use http::{
+    HeaderMap, Method,
+    header::{SEC_WEBSOCKET_KEY, UPGRADE},
+};
 use protocol::{Operation, PathModel};
 use table::{MOUNTS, Mount};
 
@@ -18,8 +21,8 @@ pub enum Route {
     Own(OwnCall),
     /// A path that nobody serves.
     Nowhere,
-    /// A call that a client wants to make over a WebSocket.
-    WebSocket(Dialect),
+    /// A call that a client wants to make over a WebSocket, as often as it likes.
+    WebSocket(Call),
     /// One of these paths with another method.
     WrongMethod {
         /// The methods that there are.
@@ -59,14 +62,19 @@ impl Route {
     pub fn of(method: &Method, path: &str, query: Option<&str>, headers: &HeaderMap) -> Option<Self> {
         let below = |mount: &'static Mount| Some((mount, path.strip_prefix(mount.prefix)?));
         let found = MOUNTS.iter().filter_map(below).find_map(|(mount, rest)| mount.find(rest))?;
-        let wants_websocket =
-            || headers.get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"));
-        Some(match found.answer(method, || list_dialect(query, headers)) {
-            Route::WrongMethod { allow: "POST" } if method == Method::GET && wants_websocket() => {
-                Self::WebSocket(Dialect::OpenAiResponses)
-            }
-            route => route,
-        })
+        // A proxy that does not pass the upgrade on leaves the key. What is answered then is the same as where there is none.
+        let wants_websocket = || {
+            let upgrade = headers.get(UPGRADE).is_some_and(|to| to.as_bytes().eq_ignore_ascii_case(b"websocket"));
+            upgrade || headers.contains_key(SEC_WEBSOCKET_KEY)
+        };
+        let asked = || list_dialect(query, headers);
+        if method == Method::GET
+            && wants_websocket()
+            && let Self::Call(call) = found.clone().answer(&Method::POST, asked)
+        {
+            return Some(Self::WebSocket(call));
+        }
+        Some(found.answer(method, asked))
     }
 }
 

@@ -12,6 +12,15 @@ pub enum WhenOut {
     FallBack,
 }
 
+/// Whether requests that came over a WebSocket go to the account over one, where its API has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpstreamSockets {
+    /// They do; over HTTP where the upstream does not take it.
+    Tried,
+    /// They go over HTTP.
+    Off,
+}
+
 /// Bounds and times of the corridor.
 #[derive(Debug, Clone)]
 pub struct RelaySettings {
@@ -29,6 +38,8 @@ pub struct RelaySettings {
     pub stall_max: Duration,
     /// When a stream without an answer begins to send keep-alives, and how far apart they are.
     pub keepalive_every: Duration,
+    /// Whether accounts are asked over WebSockets.
+    pub upstream_sockets: UpstreamSockets,
     /// How long an upstream is read on after its client has left.
     pub drain_max: Duration,
     /// Output tokens, as far as known or estimated, at which a drain ends.

@@ -6,7 +6,7 @@ use parking_lot::{MappedRwLockReadGuard, RwLock, RwLockReadGuard};
 use scheduling::Turn;
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
 /// What changes at an account. It outlives a change of the account's record.
@@ -17,6 +17,8 @@ pub(crate) struct Standing {
     windows: RwLock<Vec<UsageWindow>>,
     /// Its place in the order.
     turn: RwLock<Turn>,
+    /// Until when its upstream is not asked for a WebSocket, because it has none; in milliseconds since 1970.
+    no_socket_until: AtomicI64,
     /// Grows when an account's state may have become better: whoever rests is looked at again then.
     stirs: Arc<AtomicU64>,
 }
@@ -92,6 +94,16 @@ impl Standing {
     /// Gives it its next place.
     pub(crate) fn take_turn(&self, turn: Turn) {
         *self.turn.write() = turn;
+    }
+
+    /// Whether its upstream may have WebSockets, as far as is known.
+    pub(crate) fn may_have_sockets(&self, now: Timestamp) -> bool {
+        now.as_ms() >= self.no_socket_until.load(Ordering::Relaxed)
+    }
+
+    /// Finds that its upstream has no WebSockets, which is believed until `until`.
+    pub(crate) fn has_no_sockets(&self, until: Timestamp) {
+        self.no_socket_until.store(until.as_ms(), Ordering::Relaxed);
     }
 
     /// Finds that a cooldown begins, unless one that holds outweighs it; says whether it does. The finding is to be

@@ -151,7 +151,7 @@ fn judge_silence(error: &SendError) -> Verdict {
             (FailureKind::Connect, Refusal::UpstreamTimeout)
         }
         SendError::Connect(_) | SendError::Proxy(_) => (FailureKind::Connect, Refusal::UpstreamFailed),
-        SendError::Broken(_) => (FailureKind::Broken, Refusal::UpstreamFailed),
+        SendError::Broken(_) | SendError::Socket(_) => (FailureKind::Broken, Refusal::UpstreamFailed),
         SendError::HeadTimeout => (FailureKind::Timeout, Refusal::UpstreamTimeout),
     };
     let failure = Failure { kind, status: None, reset: None, family: None };

@@ -25,6 +25,7 @@ mod request;
 mod routes;
 mod script;
 mod server;
+mod socket;
 
 pub use answer::{Answer, Block, FailAt};
 pub use books::{Books, Delivery, Exchange};
@@ -35,3 +36,4 @@ pub use request::Received;
 pub use routes::COUNTED_TOKENS;
 pub use script::{SCRIPT_HEADER, Script};
 pub use server::{ScriptedUpstream, refused_base_url};
+pub use socket::{Said, ScriptedSocket, SocketReply, spoken_call, spoken_stream, spoken_text};

@@ -1,6 +1,7 @@
 //! The HTTP client: TLS by rustls with the platform's roots, a timeout for each phase, and the lines that calls take. It follows no redirects.
 
 use crate::{
+    body::UpstreamBody,
     failure::SendError,
     line::{Line, LineParts},
     proxy::Proxy,
@@ -8,7 +9,6 @@ use crate::{
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::{Frame, SizeHint};
-use hyper::body::Incoming;
 use std::{
     collections::VecDeque,
     convert::Infallible,
@@ -23,9 +23,6 @@ const SHARED_IDLE_PER_HOST_MAX: usize = 1024;
 
 /// Idle connections that the line of one account keeps per host: more than one account serves at once, as providers limit it.
 const LINE_IDLE_PER_HOST_MAX: usize = 256;
-
-/// A body that is being received from a provider.
-pub type UpstreamBody = Incoming;
 
 /// How long each phase of a call may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -158,6 +158,12 @@ impl Destination {
         self.api.serves(operation)
     }
 
+    /// Whether `operation` may be asked over a WebSocket: the API has one, though not every server that speaks like it does.
+    #[must_use]
+    pub const fn has_socket(&self, operation: Operation) -> bool {
+        self.api.has_socket(operation)
+    }
+
     /// Whether it answers `operation` by a stream alone: who wants a document must be given one that was put together.
     #[must_use]
     pub const fn only_streams(&self, operation: Operation) -> bool {

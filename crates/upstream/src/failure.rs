@@ -1,6 +1,6 @@
 //! Why a provider gave no answer: by phase, because the phase decides whether another try is safe.
 
-use crate::proxy::Proxy;
+use crate::{proxy::Proxy, socket::SocketError};
 use std::{error::Error, fmt, io, sync::Arc};
 
 /// The upstream gave no answer head. No byte of an answer was seen.
@@ -15,6 +15,9 @@ pub enum SendError {
     /// The connection broke before an answer came. The request may have been taken.
     #[error("the connection to the upstream broke before an answer")]
     Broken(#[source] hyper_util::client::legacy::Error),
+    /// A WebSocket broke, or was closed, before an answer came. The request may have been taken.
+    #[error("the WebSocket to the upstream gave no answer")]
+    Socket(#[from] SocketError),
     /// No answer head in time. The request may have been taken.
     #[error("the upstream did not begin to answer in time")]
     HeadTimeout,
@@ -90,7 +93,7 @@ impl SendError {
         match self {
             Self::Connect(error) => is_timeout(error),
             Self::Proxy(failure) => matches!(failure.fault, ProxyFault::TimedOut),
-            Self::Broken(_) | Self::HeadTimeout => false,
+            Self::Broken(_) | Self::Socket(_) | Self::HeadTimeout => false,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! A line: the way that calls take, with connections of its own. An account has one; it is made once, not per request.
 
 use crate::{
-    client::{Parts, Timeouts, UpstreamBody},
+    body::UpstreamBody,
+    client::{Parts, Timeouts},
     failure::SendError,
     proxy::Proxy,
     tunnel::{Hop, Way},
@@ -63,9 +64,14 @@ impl Line {
     /// When no head came: see [`SendError`]. A proxy that fails is [`SendError::Proxy`].
     pub async fn send(&self, request: Request<Parts>) -> Result<Response<UpstreamBody>, SendError> {
         match tokio::time::timeout(self.head_timeout, self.pool.request(request)).await {
-            Ok(answer) => answer.map_err(SendError::from_client),
+            Ok(answer) => answer.map(|answer| answer.map(UpstreamBody::Http)).map_err(SendError::from_client),
             Err(_elapsed) => Err(SendError::HeadTimeout),
         }
+    }
+
+    /// How long the head of an answer is waited for.
+    pub(crate) const fn head_timeout(&self) -> Duration {
+        self.head_timeout
     }
 }
 

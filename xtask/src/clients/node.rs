@@ -1,4 +1,4 @@
-//! The npm side: Claude Code, the TypeScript SDK, the mock provider, and the Node.js that runs them.
+//! The npm side: Claude Code, Codex, the TypeScript SDK, the mock provider, and the Node.js that runs them.
 //! No package's install script runs; the one step that is needed is taken here, in the open.
 
 use std::fs;

@@ -201,7 +201,9 @@ impl Answer {
             SendError::Connect(_) => {
                 (FailureKind::Connect, "There was no connection: check the base URL, its name and its certificate.")
             }
-            SendError::Broken(_) => (FailureKind::Broken, "The connection broke before an answer: try again."),
+            SendError::Broken(_) | SendError::Socket(_) => {
+                (FailureKind::Broken, "The connection broke before an answer: try again.")
+            }
             SendError::HeadTimeout => (FailureKind::Timeout, "There was no answer in time: try again."),
         };
         Self::new(Outcome::Refused, Some(failure), None, message.to_owned())

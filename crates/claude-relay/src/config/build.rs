@@ -205,6 +205,7 @@ fn upstream(read: &mut Reader<'_>) -> UpstreamSettings {
         connect_timeout: read.get(&table::UPSTREAM_CONNECT_TIMEOUT),
         answer_timeout: read.get(&table::UPSTREAM_ANSWER_TIMEOUT),
         stall_timeout: read.get(&table::UPSTREAM_STALL_TIMEOUT),
+        websocket: read.get(&table::UPSTREAM_WEBSOCKET),
     }
 }
 

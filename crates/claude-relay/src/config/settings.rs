@@ -168,6 +168,8 @@ pub struct UpstreamSettings {
     pub answer_timeout: Duration,
     /// Between two pieces of an answer.
     pub stall_timeout: Duration,
+    /// Over WebSockets, for requests that came over one.
+    pub websocket: bool,
 }
 
 /// The path of a request.

@@ -335,6 +335,16 @@ pub(super) static UPSTREAM_STALL_TIMEOUT: Setting<Duration> = Setting::new(
     "3m",
 );
 
+pub(super) static UPSTREAM_WEBSOCKET: Setting<bool> = Setting::new(
+    Spec::new(
+        "upstream.websocket",
+        "Whether requests that came over a WebSocket go to accounts of OpenAI's APIs over one. An upstream that does not take it is \
+         asked over HTTP.",
+    ),
+    &parse::SWITCH,
+    "true",
+);
+
 pub(super) static RELAY_ATTEMPTS_MAX: Setting<u8> = Setting::new(
     Spec::new("relay.attempts_max", "How many accounts are tried for one request before it fails."),
     &parse::ATTEMPTS,
@@ -494,6 +504,7 @@ pub(super) static ALL: &[&Spec] = &[
     &UPSTREAM_CONNECT_TIMEOUT.spec,
     &UPSTREAM_ANSWER_TIMEOUT.spec,
     &UPSTREAM_STALL_TIMEOUT.spec,
+    &UPSTREAM_WEBSOCKET.spec,
     &RELAY_ATTEMPTS_MAX.spec,
     &RELAY_KEEP_ALIVE_EVERY.spec,
     &DRAIN_TIME_MAX.spec,

@@ -4,12 +4,15 @@
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails, and these functions are parts of tests")]
 
 mod claude_code;
+mod codex_socket;
 #[path = "../corridor/engine.rs"]
 mod engine;
 mod foreign_mock;
 mod foreign_oauth;
 mod openai_sdk;
+mod openai_socket;
 mod programs;
+mod room;
 mod sdk;
 mod sdk_answers;
 mod sdk_breaks;

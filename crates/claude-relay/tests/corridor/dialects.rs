@@ -5,7 +5,10 @@ use crate::{
     support::{eventually, last_error, merge},
 };
 use serde_json::{Value, json};
-use testkit::{Reply, Script, ScriptedUpstream, upstream::Expect};
+use testkit::{
+    Reply, Script, ScriptedUpstream,
+    upstream::{Expect, Framing, Split},
+};
 
 const GEMINI_ERROR: &str = include_str!("../../../protocol/tests/golden/convert/answers/gemini/error.sse");
 
@@ -108,4 +111,24 @@ async fn a_stream_that_is_cut_is_told_and_booked_as_truncated() {
     let answered = ask(&site, "/v1/messages", &messages("gemini-2.5-pro", true)).await;
     assert_eq!(last_error(&answered), "api_error");
     assert_eq!(site.record_of(&answered).await["outcome"], "truncated");
+}
+
+/// Events that repeat the client's tools were taken for a stream that never begins, and the account was put aside.
+#[tokio::test]
+async fn a_greeting_that_repeats_a_large_request_is_no_fault() {
+    let tools = json!([{"type": "function", "name": "t", "description": "x".repeat(60 << 10), "parameters": {}}]);
+    let greeting = ["response.created", "response.queued", "response.in_progress"].map(|kind| {
+        let response = json!({"id": "resp_68af", "object": "response", "status": "in_progress", "tools": tools});
+        format!("event: {kind}\ndata: {}\n\n", json!({"type": kind, "response": response}))
+    });
+    let (_, rest) = RESPONSES.stream.split_once("event: response.output_item.added").unwrap();
+    let stream = format!("{}event: response.output_item.added{rest}", greeting.concat());
+    let reply =
+        Reply::bytes(200, "text/event-stream", stream.clone()).framed(Framing::Chunked).split(Split::Every(4096));
+    let site = site(&keyed("openai-responses"), reply).await;
+    let mut body = responses("gpt-5", true);
+    merge(&mut body, &json!({"tools": tools}));
+    let answered = ask(&site, "/v1/responses", &body).await;
+    assert_eq!((answered.status.as_u16(), &answered.body[..]), (200, stream.as_bytes()));
+    assert_eq!(site.record_of(&answered).await["outcome"], "completed");
 }

@@ -24,6 +24,8 @@ mod platforms;
 mod rates;
 mod shutdown;
 mod signed_in;
+mod sockets;
+mod sockets_upstream;
 mod stalls;
 mod sticky;
 mod support;

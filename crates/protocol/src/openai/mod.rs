@@ -10,6 +10,7 @@ mod error;
 pub(crate) mod refusal;
 mod responses;
 mod scan;
+pub mod socket;
 
 pub(crate) use chat::{ChatReader, read_chat, read_embeddings};
 pub use collect::ResponseCollector;

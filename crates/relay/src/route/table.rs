@@ -33,6 +33,7 @@ enum What {
 }
 
 /// What was found at a path.
+#[derive(Clone)]
 pub(super) struct Found {
     mount: &'static Mount,
     what: What,

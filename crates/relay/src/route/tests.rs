@@ -124,14 +124,20 @@ fn bedrock_s_paths_say_the_model_however_it_is_escaped() {
 }
 
 #[test]
-fn a_client_that_asks_for_a_websocket_is_told_that_there_is_none() {
+fn a_client_that_asks_for_a_websocket_names_the_call_that_it_will_make() {
     let asks = |path: &str, upgrade: &'static str| {
         let headers = HeaderMap::from_iter([(UPGRADE, http::HeaderValue::from_static(upgrade))]);
         Route::of(&Method::GET, path, None, &headers)
     };
-    assert_eq!(asks("/v1/responses", "WebSocket"), Some(Route::WebSocket(Dialect::OpenAiResponses)));
-    assert_eq!(asks("/openai/responses", "websocket"), Some(Route::WebSocket(Dialect::OpenAiResponses)));
+    for (path, upgrade) in [("/v1/responses", "WebSocket"), ("/openai/responses", "websocket")] {
+        assert_eq!(asks(path, upgrade), Some(Route::WebSocket(call(path))), "{path}");
+    }
     assert_eq!(asks("/v1/responses", "h2c"), Some(Route::WrongMethod { allow: "POST" }));
+    assert!(matches!(asks("/v1/models", "websocket"), Some(Route::Call(_))));
+    // What a proxy leaves of it that does not pass upgrades on.
+    let stripped = HeaderMap::from_iter([(SEC_WEBSOCKET_KEY, http::HeaderValue::from_static("k"))]);
+    let route = Route::of(&Method::GET, "/v1/responses", None, &stripped);
+    assert_eq!(route, Some(Route::WebSocket(call("/v1/responses"))));
 }
 
 #[test]

@@ -144,6 +144,10 @@ impl Api {
         }
     }
 
+    pub(super) const fn has_socket(&self, operation: Operation) -> bool {
+        matches!(self, Self::OpenAi { .. } | Self::ChatGpt { .. }) && matches!(operation, Operation::Responses)
+    }
+
     /// ChatGPT's own clients ask for nothing but streams, and it refuses anything else.
     pub(super) const fn only_streams(&self, operation: Operation) -> bool {
         matches!((self, operation), (Self::ChatGpt { .. }, Operation::Responses))

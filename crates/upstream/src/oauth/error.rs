@@ -117,7 +117,7 @@ impl OAuthError {
     pub(super) const fn from_send(error: &SendError) -> Self {
         match error {
             SendError::Connect(_) | SendError::Proxy(_) => Self::NotSent,
-            SendError::Broken(_) | SendError::HeadTimeout => Self::Lost,
+            SendError::Broken(_) | SendError::Socket(_) | SendError::HeadTimeout => Self::Lost,
         }
     }
 }
