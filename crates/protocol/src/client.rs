@@ -35,9 +35,10 @@ fn is_claude_code<'a>(user_agent: &str, header: &impl Fn(&str) -> Option<&'a str
     versioned(user_agent, "claude-cli") && is_app && (has_session || has_beta())
 }
 
-/// `codex_exec/0.169.0 (…)` with the same name in `originator`.
+/// `codex_exec/0.169.0 (…)` with the same name in `originator`; `codex-tui/…` on a terminal.
 fn is_codex(user_agent: &str, originator: Option<&str>) -> bool {
-    originator.is_some_and(|name| name.starts_with("codex_") && versioned(user_agent, name))
+    let is_own = |name: &str| name.starts_with("codex_") || name == "codex-tui";
+    originator.is_some_and(|name| is_own(name) && versioned(user_agent, name))
 }
 
 /// `GeminiCLI-tui/0.61.0/<model> (…)`, or `GeminiCLI/…` before the name had a mode.
@@ -92,6 +93,9 @@ mod tests {
         assert_eq!(kind(&[codex, ("originator", "codex_exec")]), Some(ClientKind::CodexCli));
         assert_eq!(kind(&[codex]), None, "without its originator");
         assert_eq!(kind(&[codex, ("originator", "codex_cli_rs")]), None, "with another's originator");
+        let on_terminal =
+            ("user-agent", "codex-tui/0.171.0 (Debian 12.0.0; x86_64) xterm-256color (codex-tui; 0.171.0)");
+        assert_eq!(kind(&[on_terminal, ("originator", "codex-tui")]), Some(ClientKind::CodexCli));
         let gemini = ("user-agent", "GeminiCLI-tui/0.61.0/gemini-3.1-pro-preview (linux; x64; terminal)");
         assert_eq!(kind(&[gemini]), Some(ClientKind::GeminiCli));
         assert_eq!(kind(&[("user-agent", "factory-cli/0.215.0")]), Some(ClientKind::DroidCli));

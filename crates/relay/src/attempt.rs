@@ -3,13 +3,14 @@
 use crate::{
     admit::Admission,
     directory::Seat,
+    read::maker_s_name,
     relay::Relay,
     select::{Assignment, Lease, wanted},
     serve::answered_in,
 };
 use accounting::{PriceTraits, Pricing};
 use domain::{
-    ApiKey, Attempt, AttemptKind, FailureKind, Hour, MODEL_OTHER, Multiplier, NanoUsd, Outcome, TokenUsage,
+    ApiKey, Attempt, AttemptKind, FailureKind, Hour, MODEL_OTHER, Multiplier, NanoUsd, Outcome, Platform, TokenUsage,
     UsageSource, client_text,
 };
 use http::{HeaderMap, header};
@@ -251,8 +252,12 @@ fn hour(relay: &Relay, at: domain::Timestamp) -> Hour {
 
 /// The model as `account` is asked for it.
 pub(crate) fn upstream_model(admission: &Admission, account: &domain::Account) -> String {
-    let requested = admission.inbound.scan.as_ref().map_or("", |scan| scan.model.as_str());
-    account.upstream_model(wanted(requested).1).to_owned()
+    let inbound = &admission.inbound;
+    let (_, requested) = wanted(inbound.scan.as_ref().map_or("", |scan| scan.model.as_str()));
+    let model = account.upstream_model(requested);
+    // Clients of Bedrock ask by its names, which no other API knows.
+    let is_bedrock_s = inbound.call.is_bedrock && model == requested && account.platform() != Platform::Bedrock;
+    if is_bedrock_s { maker_s_name(model) } else { model }.to_owned()
 }
 
 fn header_text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> &'a str {

@@ -193,7 +193,9 @@ impl Relay {
         *response.status_mut() = head.status;
         *response.headers_mut() = answer_headers(&head.headers, &attempt.seat.destination);
         let media_type = HeaderValue::from_static(admission.inbound.form.media_type());
-        if admission.inbound.form.framing == Framing::Array {
+        let is_framed_anew = admission.inbound.form.framing == Framing::Array
+            || matches!(attempt.seat.destination.envelope(), Envelope::Bedrock);
+        if is_framed_anew {
             response.headers_mut().insert(header::CONTENT_TYPE, media_type);
         } else {
             response.headers_mut().entry(header::CONTENT_TYPE).or_insert(media_type);

@@ -195,7 +195,7 @@ fn check_model(key: &ApiKey, model: &str) -> Result<(), Refusal> {
 
 /// The name that its maker gives a model, of the one that a cloud has for it: `us.anthropic.claude-opus-5-v1:0` is `claude-opus-5`.
 /// Others are given back as they are.
-fn maker_s_name(model: &str) -> &str {
+pub(crate) fn maker_s_name(model: &str) -> &str {
     let Some((_, name)) = model.rsplit_once("anthropic.") else {
         return model.strip_prefix("models/").unwrap_or(model);
     };

@@ -1,4 +1,5 @@
-//! The programs that the tests run: Redis, the official SDKs, Claude Code, schemathesis, and a mock provider and proxies of other authors.
+//! The programs that the tests run: Redis, the official SDKs, Claude Code, Codex CLI, Gemini CLI, claude-code-router, schemathesis, and a mock
+//! provider and proxies of other authors.
 //! All of them are pinned in `tests/clients`, `tests/contract` and `tests/proxies`, and live below `target/test-tools`; nothing outside of it is changed.
 
 mod folder;

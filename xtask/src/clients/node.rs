@@ -1,4 +1,5 @@
-//! The npm side: Claude Code, Codex, the TypeScript SDK, the mock provider, and the Node.js that runs them.
+//! The npm side: Claude Code, Codex CLI, Gemini CLI, claude-code-router, the TypeScript SDK, the mock provider, and the Node.js that
+//! runs them.
 //! No package's install script runs; the one step that is needed is taken here, in the open.
 
 use std::fs;
@@ -19,7 +20,7 @@ const NODE_MAJOR_MIN: u32 = 22;
 pub(crate) struct Node {
     /// The `node` program.
     pub(crate) executable: PathBuf,
-    /// The `node_modules` folder; its `.bin` holds `claude` and `llmock`.
+    /// The `node_modules` folder; its `.bin` holds `claude`, `codex`, `gemini`, `ccr` and `llmock`.
     pub(crate) modules: PathBuf,
 }
 

@@ -9,9 +9,10 @@ use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 use testkit::{
-    Answer, ErrorKind, HttpClient, Reply, Script, ScriptedUpstream,
+    Answer, ErrorKind, Reply, Script, ScriptedUpstream,
     upstream::{Credential, Expect, Received, Then},
 };
+use tokio::process::Command;
 
 /// What a note says that Claude Code is asked to read.
 const NOTE: &str = "the launch word is Schneeglöckchen";
@@ -47,26 +48,29 @@ impl Session {
     }
 
     async fn says(&self, prompt: &str) -> Ended {
-        let mut command = programs::bare(programs::node_modules().join(".bin/claude"));
-        command
-            .args(["-p", prompt, "--allowedTools", "Read"])
-            .current_dir(self.home.path())
-            .env("HOME", self.home.path());
-        for switch in [
-            "DISABLE_TELEMETRY",
-            "DISABLE_AUTOUPDATER",
-            "DISABLE_ERROR_REPORTING",
-            "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
-        ] {
-            command.env(switch, "1");
-        }
         let variable = match self.key.0 {
             KeyAs::ApiKey => "ANTHROPIC_API_KEY",
             KeyAs::AuthToken => "ANTHROPIC_AUTH_TOKEN",
         };
+        let mut command = asking(&self.home, prompt);
         command.env("ANTHROPIC_BASE_URL", &self.base_url).env(variable, &self.key.1);
         programs::run(command, "").await
     }
+}
+
+/// Claude Code, about to ask; it lacks an address and a key.
+pub(crate) fn asking(home: &TempDir, prompt: &str) -> Command {
+    let mut command = programs::bare(programs::node_modules().join(".bin/claude"));
+    command.args(["-p", prompt, "--allowedTools", "Read"]).current_dir(home.path()).env("HOME", home.path());
+    for switch in [
+        "DISABLE_TELEMETRY",
+        "DISABLE_AUTOUPDATER",
+        "DISABLE_ERROR_REPORTING",
+        "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC",
+    ] {
+        command.env(switch, "1");
+    }
+    command
 }
 
 fn said(request: &Received) -> String {
@@ -166,7 +170,7 @@ async fn an_unknown_key_ends_it_without_a_second_try() {
         assert!(!ended.succeeded, "{ended:?}");
         assert!(format!("{}{}", ended.stdout, ended.stderr).contains("This API key is not known here."), "{ended:?}");
     }
-    assert_eq!(refusals(&stage, 401).await, Some(2), "one request each");
+    assert_eq!(stage.metric("refusals_total{status=\"401\"}").await, Some(2), "one request each");
     assert_eq!(stage.upstream.books().exchanges.len(), 0);
 }
 
@@ -188,12 +192,4 @@ async fn a_key_for_claude_code_alone_lets_it_in() {
     let ended = Session::at(&stage).with_key(KeyAs::AuthToken, &key.key).says("say hi").await;
     assert!(ended.succeeded && ended.stdout.contains("Welcome."), "{ended:?}");
     stage.assert_books_match().await;
-}
-
-/// How many requests the relay itself refused with `status`, by its metrics.
-async fn refusals(stage: &Stage, status: u16) -> Option<u64> {
-    let page = HttpClient::new(stage.relay.base_url()).get("/metrics", &[]).await.unwrap();
-    let page = String::from_utf8(page.body.to_vec()).unwrap();
-    let name = format!("claude_relay_refusals_total{{status=\"{status}\"}} ");
-    page.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok())
 }

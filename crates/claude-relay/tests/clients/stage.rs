@@ -2,14 +2,21 @@
 
 use domain::{NanoUsd, TokenUsage};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 use testkit::{
-    AdminClient, RelayProcess, Script, ScriptedUpstream,
+    AdminClient, HttpClient, RelayProcess, Script, ScriptedUpstream,
     relay::{ADMIN_PASSWORD, ADMIN_USERNAME, IssuedKey, RelayCommand},
     upstream::{Credential, Expect},
 };
 
 /// The account's credential, which no client may see.
 pub(crate) const CREDENTIAL: &str = "sk-ant-api03-what-only-the-upstream-may-see";
+
+/// Longest that a change is waited for, on a machine that does much else.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// How long is waited between two looks.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Records that are looked at: more than any test here makes.
 const RECORDS_MAX: usize = 500;
@@ -53,11 +60,45 @@ impl Stage {
     pub(crate) async fn start_as(command: RelayCommand, script: Script) -> Self {
         let expect = Expect::credential(Credential::ApiKey(CREDENTIAL.to_owned()));
         let upstream = ScriptedUpstream::start_expecting(script, expect).await.unwrap();
+        let console = json!({"platform": "claude-console", "api_key": CREDENTIAL});
+        let base_url = upstream.base_url();
+        Self::over(command, upstream, console, &base_url).await
+    }
+
+    /// A relay whose one account is asked at `base_url`: by `upstream`, or by what stands before it.
+    pub(crate) async fn over(
+        command: RelayCommand,
+        upstream: ScriptedUpstream,
+        account: Value,
+        base_url: &str,
+    ) -> Self {
         let relay = command.start().await.unwrap();
         let admin = AdminClient::sign_in(&relay.base_url(), ADMIN_USERNAME, ADMIN_PASSWORD).await.unwrap();
-        admin.create_account("scripted", &upstream.base_url(), CREDENTIAL).await.unwrap();
         let key = admin.create_key("a client").await.unwrap();
-        Self { relay, upstream, admin, key }
+        let stage = Self { relay, upstream, admin, key };
+        stage.add_account("scripted", account, base_url).await;
+        stage
+    }
+
+    /// Adds an account, which is asked at `base_url`, and waits until requests see it.
+    pub(crate) async fn add_account(&self, name: &str, mut account: Value, base_url: &str) {
+        account["name"] = json!(name);
+        account["base_url"] = json!(base_url);
+        let before = self.metric("accounts").await.unwrap_or_default();
+        self.admin.post("/admin/accounts", &account).await.unwrap();
+        let began = Instant::now();
+        while self.metric("accounts").await.unwrap_or_default() == before {
+            assert!(began.elapsed() < WAIT_MAX, "the account is not in use within {WAIT_MAX:?}");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// A gauge or counter of `/metrics`, by its name and labels without `claude_relay_`.
+    pub(crate) async fn metric(&self, name: &str) -> Option<u64> {
+        let page = HttpClient::new(self.relay.base_url()).get("/metrics", &[]).await.unwrap();
+        let page = String::from_utf8(page.body.to_vec()).unwrap();
+        let name = format!("claude_relay_{name} ");
+        page.lines().find_map(|line| line.strip_prefix(&name)?.parse().ok())
     }
 
     /// Issues a key with these further fields.
@@ -88,8 +129,13 @@ impl Stage {
             let exchange = books.by_request_id(id).unwrap_or_else(|| panic!("{id} is not the upstream's: {record}"));
             assert_eq!(tokens(&record["usage"]), exchange.billed, "{record}");
         }
+        self.assert_total(&records, books.billed()).await;
+    }
+
+    /// Checks that the totals are the sums of the records, and the tokens those that were `billed`.
+    pub(crate) async fn assert_total(&self, records: &[Value], billed: TokenUsage) {
         let total = &self.admin.usage().await.unwrap()["total"];
-        assert_eq!(tokens(total), books.billed());
+        assert_eq!(tokens(total), billed);
         assert_eq!(cost(total), records.iter().map(cost).sum());
     }
 }

@@ -57,9 +57,9 @@ impl Counts {
         self.cache_write_1h = later.cache_write_1h.or(self.cache_write_1h);
     }
 
-    /// Whether the output is among the numbers.
-    pub(super) const fn has_output(&self) -> bool {
-        self.output.is_some()
+    /// Whether the output is among the numbers. None at all is no count: gateways say so where they did not ask (claude-code-router).
+    pub(super) fn has_output(&self) -> bool {
+        self.output.is_some_and(|output| output > 0)
     }
 
     /// Whether there is any number.

@@ -266,6 +266,26 @@ mod tests {
         assert_eq!((reader.garbled_events(), reader.reading().source), (1, UsageSource::None));
     }
 
+    /// claude-code-router tells no tokens where its provider told it none: the books had whole answers for nothing.
+    #[test]
+    fn a_count_of_nothing_for_what_was_said_is_none() {
+        let mut reader = UsageReader::default();
+        for (name, data) in [
+            ("message_start", r#"{"message":{"usage":{"input_tokens":0,"output_tokens":0}}}"#),
+            (
+                "content_block_delta",
+                r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"eight by"}}"#,
+            ),
+            ("content_block_stop", r#"{"index":0}"#),
+            ("message_delta", r#"{"usage":{"input_tokens":0,"output_tokens":0}}"#),
+            ("message_stop", "{}"),
+        ] {
+            reader.read(&Event { name: name.as_bytes(), data: data.as_bytes(), start: 0 });
+        }
+        let reading = reader.reading();
+        assert_eq!((reading.usage.output, reading.source), (2, UsageSource::Estimated));
+    }
+
     #[test]
     fn nothing_counts_behind_the_terminal_event() {
         let mut reader = UsageReader::default();
