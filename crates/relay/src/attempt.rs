@@ -134,7 +134,7 @@ impl OpenAttempt {
         record.failure = settlement.failure;
         record.is_final = settlement.finality == Finality::Final;
         record.ended_at = record.started_at.plus(self.began.elapsed());
-        record.usage = reading.map_or(TokenUsage::ZERO, |reading| reading.usage);
+        record.usage = reading.map_or(TokenUsage::ZERO, |reading| self.usage(reading));
         record.usage_source = reading.map_or(UsageSource::None, |reading| reading.source);
         self.price(&mut record, reading.map(|reading| &reading.answer));
         if settlement.outcome == Outcome::Completed {
@@ -143,6 +143,18 @@ impl OpenAttempt {
         self.relay.metrics.settled(&record, self.began.elapsed());
         log(&record);
         Some(slot.close(&record))
+    }
+
+    /// What was used. Where a stream was cut before its upstream told what it had read, that is estimated by the request.
+    fn usage(&self, reading: &Reading) -> TokenUsage {
+        let usage = reading.usage;
+        let is_read_unknown = TokenUsage { output: 0, ..usage } == TokenUsage::ZERO && usage.output > 0;
+        match self.sent_bytes {
+            Some(bytes) if is_read_unknown && reading.source == UsageSource::Estimated => {
+                TokenUsage { output: usage.output, ..estimate(bytes).usage }
+            }
+            Some(_) | None => usage,
+        }
     }
 
     fn price(&self, record: &mut Attempt, answer: Option<&Answer>) {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use testkit::{
     Reply, Script, ScriptedUpstream,
     client::Answered,
+    relay::RelayCommand,
     upstream::{Exchange, Expect},
 };
 
@@ -15,9 +16,9 @@ use testkit::{
 pub(crate) const SECRET: &str = "what-only-the-upstream-may-see";
 
 /// Input, output and read from the cache, as the books have them.
-type Tokens = (u64, u64, u64);
+pub(crate) type Tokens = (u64, u64, u64);
 
-/// What the answers of OpenAI and Gemini say was used: 120 read, 100 of them from the cache, 30 written.
+/// What the most answers say was used: 120 read, 100 of them from the cache, 30 written.
 const SHARED_TOKENS: Tokens = (20, 30, 100);
 
 /// What an upstream answers, and the usage that it tells.
@@ -25,38 +26,43 @@ const SHARED_TOKENS: Tokens = (20, 30, 100);
 pub(crate) struct Golden {
     pub(crate) document: &'static str,
     pub(crate) stream: &'static str,
-    tokens: Tokens,
+    pub(crate) tokens: Tokens,
 }
 
-/// The golden answer of a dialect.
+/// A golden answer of a dialect.
 macro_rules! golden {
-    ($dialect:literal, $tokens:expr) => {
+    ($answer:literal, $tokens:expr) => {
         Golden {
-            document: include_str!(concat!("../../../protocol/tests/golden/convert/answers/", $dialect, "/text.json")),
-            stream: include_str!(concat!("../../../protocol/tests/golden/convert/answers/", $dialect, "/text.sse")),
+            document: include_str!(concat!("../../../protocol/tests/golden/convert/answers/", $answer, ".json")),
+            stream: include_str!(concat!("../../../protocol/tests/golden/convert/answers/", $answer, ".sse")),
             tokens: $tokens,
         }
     };
 }
 
-pub(crate) const ANTHROPIC: Golden = golden!("anthropic", (20, 9, 100));
-const CHAT: Golden = golden!("openai-chat", SHARED_TOKENS);
-pub(crate) const RESPONSES: Golden = golden!("openai-responses", SHARED_TOKENS);
-pub(crate) const GEMINI: Golden = golden!("gemini", SHARED_TOKENS);
+pub(crate) const ANTHROPIC: Golden = golden!("anthropic/text", (20, 9, 100));
+const CHAT: Golden = golden!("openai-chat/text", SHARED_TOKENS);
+pub(crate) const RESPONSES: Golden = golden!("openai-responses/text", SHARED_TOKENS);
+pub(crate) const GEMINI: Golden = golden!("gemini/text", SHARED_TOKENS);
+
+pub(crate) const ANTHROPIC_TOOLS: Golden = golden!("anthropic/tools", SHARED_TOKENS);
+pub(crate) const CHAT_TOOLS: Golden = golden!("openai-chat/tools", SHARED_TOKENS);
+pub(crate) const RESPONSES_TOOLS: Golden = golden!("openai-responses/tools", SHARED_TOKENS);
+pub(crate) const GEMINI_TOOLS: Golden = golden!("gemini/tools", SHARED_TOKENS);
 
 /// A call, and what must come of it.
-struct Case {
+pub(crate) struct Case {
     /// The account's document, without name and base URL.
-    account: Value,
+    pub(crate) account: Value,
     /// The client's call.
-    path: &'static str,
-    body: Value,
+    pub(crate) path: &'static str,
+    pub(crate) body: Value,
     /// The call as the upstream must get it.
-    target: &'static str,
+    pub(crate) target: &'static str,
     /// The header that opens it, and what its value begins with.
-    opened_by: (&'static str, &'static str),
+    pub(crate) opened_by: (&'static str, &'static str),
     /// What the upstream answers.
-    golden: Golden,
+    pub(crate) golden: Golden,
 }
 
 fn case(
@@ -98,7 +104,7 @@ const GOOGLE: (&str, &str) = ("x-goog-api-key", SECRET);
 const AZURE: (&str, &str) = ("api-key", SECRET);
 
 /// Calls in the account's own dialect: the bytes pass.
-fn native_cases(stream: bool) -> Vec<Case> {
+pub(crate) fn native_cases(stream: bool) -> Vec<Case> {
     let dated =
         json!({"platform": "azure-openai", "api_key": SECRET, "deployment": "gpt-5", "api_version": "2024-10-21"});
     let console = json!({"platform": "claude-console", "api_key": SECRET, "auth": "x-api-key"});
@@ -156,7 +162,7 @@ fn native_cases(stream: bool) -> Vec<Case> {
 }
 
 /// Calls that another maker's accounts answer.
-fn converted_cases(stream: bool) -> Vec<Case> {
+pub(crate) fn converted_cases(stream: bool) -> Vec<Case> {
     let gemini_target = if stream {
         "/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse"
     } else {
@@ -174,11 +180,16 @@ fn converted_cases(stream: bool) -> Vec<Case> {
 
 /// A relay with the account of `document` alone, in front of an upstream that answers all with `reply`.
 pub(crate) async fn site(document: &Value, reply: Reply) -> Site {
+    site_as(command(), document, reply).await
+}
+
+/// The same, of a relay that is started by `command`.
+pub(crate) async fn site_as(command: RelayCommand, document: &Value, reply: Reply) -> Site {
     let upstream =
         ScriptedUpstream::start_expecting(Script::default().by(move |_| Some(reply.clone())), Expect::nothing())
             .await
             .unwrap();
-    let mut site = Site::start_over(command(), &[]).await;
+    let mut site = Site::start_over(command, &[]).await;
     let mut account = json!({"name": "the only one", "base_url": upstream.base_url()});
     merge(&mut account, document);
     site.add_account(&account).await;
@@ -201,8 +212,14 @@ pub(crate) async fn ask(site: &Site, path: &str, body: &Value) -> Answered {
     site.send(request.body(Bytes::from(body.to_string())).unwrap()).await
 }
 
+/// What a record says was used.
+pub(crate) fn tokens_in(record: &Value) -> Tokens {
+    let count = |field: &str| record["usage"][field].as_u64().unwrap();
+    (count("input_tokens"), count("output_tokens"), count("cache_read_tokens"))
+}
+
 /// Sends the call; holds what the upstream got, and what stands in the books, to what the case says.
-async fn played(case: &Case, stream: bool) -> (Answered, Exchange) {
+pub(crate) async fn played(case: &Case, stream: bool) -> (Answered, Exchange) {
     let site = site(&case.account, reply(case.golden, stream)).await;
     let answered = ask(&site, case.path, &case.body).await;
     let told = format!("{} by {}, stream: {stream}: {answered:?}", case.path, case.account["platform"]);
@@ -219,9 +236,7 @@ async fn played(case: &Case, stream: bool) -> (Answered, Exchange) {
     let record = site.record_of(&answered).await;
     assert_eq!(record["outcome"], "completed", "{told} {record}");
     assert_eq!(record["platform"], case.account["platform"], "{told} {record}");
-    let count = |field: &str| record["usage"][field].as_u64().unwrap();
-    let tokens = (count("input_tokens"), count("output_tokens"), count("cache_read_tokens"));
-    assert_eq!(tokens, case.golden.tokens, "{told} {record}");
+    assert_eq!(tokens_in(&record), case.golden.tokens, "{told} {record}");
     if case.target.ends_with("/messages") {
         assert_eq!(exchange.request.header("anthropic-version"), Some("2023-06-01"), "{told}");
     }

@@ -3,12 +3,17 @@
 use crate::{
     platforms::{
         ANTHROPIC, BEARER, GEMINI, RESPONSES, SECRET, ask, chat, chat_text, contents, messages, reply, responses, site,
+        tokens_in,
     },
     support::{MODEL, Site, eventually},
 };
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
-use testkit::{Reply, client::Answered, upstream::Exchange};
+use testkit::{
+    Reply,
+    client::{Answered, SseEvent, SseTranscript},
+    upstream::{Exchange, Split},
+};
 
 /// Sends the call until the pasted token is in use; gives the answer and the one call that the upstream got.
 async fn served_signed_in(site: &Site, path: &str, body: &Value) -> (Answered, Exchange) {
@@ -63,6 +68,24 @@ async fn code_assist_gets_and_gives_gemini_s_bodies_in_its_envelope() {
     assert_eq!(sent, json!({"model": "gemini-2.5-pro", "project": "team-project-123", "request": contents()}));
     let expected: Value = serde_json::from_str(GEMINI.document).unwrap();
     assert_eq!(answered.json(), expected);
+}
+
+#[tokio::test]
+async fn a_stream_of_code_assist_comes_out_of_its_envelope_wherever_it_is_cut() {
+    let enveloped = GEMINI.stream.replace("data: {", "data: {\"response\": {").replace("}\n", "}}\n");
+    let account = json!({"platform": "gemini", "access": "oauth", "project_id": "team-project-123"});
+    for split in [Split::Whole, Split::Every(1), Split::Sizes(vec![5, 300, 13])] {
+        let site = site(&account, Reply::bytes(200, "text/event-stream", enveloped.clone()).split(split)).await;
+        let path = "/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse";
+        let (answered, exchange) = served_signed_in(&site, path, &contents()).await;
+        assert_eq!(exchange.request.target, "/v1internal:streamGenerateContent?alt=sse");
+        let told: Vec<_> = answered.events().events.iter().map(SseEvent::json).collect();
+        let expected = SseTranscript::read(GEMINI.stream.as_bytes());
+        assert_eq!(told, expected.events.iter().map(SseEvent::json).collect::<Vec<_>>());
+        assert_eq!(tokens_in(&site.record_of(&answered).await), GEMINI.tokens);
+        let answered = ask(&site, "/v1/chat/completions", &chat("gemini-2.5-pro", true)).await;
+        assert_eq!(chat_text(&answered), "Hello, \"wörld\"\n👋");
+    }
 }
 
 #[tokio::test]

@@ -22,12 +22,18 @@ mod engine;
 mod failover;
 #[path = "../corridor/faults.rs"]
 mod faults;
+#[path = "../corridor/frames.rs"]
+mod frames;
 #[path = "../corridor/headers.rs"]
 mod headers;
 #[path = "../corridor/keep_alive.rs"]
 mod keep_alive;
 #[path = "../corridor/keys.rs"]
 mod keys;
+#[path = "../corridor/leaving.rs"]
+mod leaving;
+#[path = "../corridor/lists.rs"]
+mod lists;
 #[path = "../corridor/load.rs"]
 mod load;
 #[path = "../corridor/own.rs"]
@@ -40,9 +46,13 @@ mod rates;
 mod shutdown;
 #[path = "../corridor/signed_in.rs"]
 mod signed_in;
+#[path = "../corridor/silences.rs"]
+mod silences;
 #[path = "../corridor/stalls.rs"]
 mod stalls;
 #[path = "../corridor/sticky.rs"]
 mod sticky;
 #[path = "../corridor/support.rs"]
 mod support;
+#[path = "../corridor/tools.rs"]
+mod tools;
